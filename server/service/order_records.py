@@ -117,19 +117,17 @@ class DocumentRecords:
 
     async def _order(self, channel: str, order: object, booked: Booked | None, inbox: str) -> None:
         partition, told = self._partition, document_of(order)
-        await self._documents.put_told(partition, channel, told)
         if booked is None:
             entry = InboxEntry(channel=channel, number=told.key, reason=inbox or "failed")
-            await self._documents.put_inbox(partition, entry)
+            await self._documents.put_order(partition, channel, told, entry=entry)
             return
         is_idle = booked.unchanged and not booked.lines
-        if is_idle and await self._documents.has_booking(partition, channel, told.key):
+        if is_idle and await self._documents.put_order(partition, channel, told):
             return
         reason = inbox or booked.inbox
         booking = await self._booking(booked, reason)
-        await self._documents.mark_booked(partition, channel, told.key, booking, booked.steps)
-        if reason:
-            await self._documents.put_inbox(partition, _entry(channel, told, booked, reason))
+        left = _entry(channel, told, booked, reason) if reason else None
+        await self._documents.put_order(partition, channel, told, booking, steps=booked.steps, entry=left)
 
     async def _booking(self, booked: Booked, reason: str) -> Booking:
         lines = await self._stock(booked.reservations)
@@ -151,15 +149,20 @@ class DocumentRecords:
             if read.reservation is not None:
                 found.append(as_of(read.reservation, read.as_of_ms))
         lines = [line for each in found for line in each.lines if line.is_stocked][:_LINES_MAX]
-        fields = list(dict.fromkeys(f"{line.sku}\0{line.location}" for line in lines))
+        # It lacked what was not there when it was booked, as far as that has not come since.
+        lacked = [min(line.held + line.committed, max(0, -line.first_available)) for line in lines]
+        places = [f"{line.sku}\0{line.location}" for line in lines]
+        fields = list(dict.fromkeys(place for place, units in zip(places, lacked, strict=True) if units))
         missing = await in_time(lacking_at(parts.client, parts.keyspace, fields)) if fields else {}
-        taken = []
-        for line in lines:
-            # It lacked what was not there when it was booked, as far as that has not come since.
-            at_first = min(line.held + line.committed, max(0, -line.first_available))
-            lacks = min(at_first, missing.get(f"{line.sku}\0{line.location}".encode(), 0))
-            taken.append(StockLine(sku=line.sku, location=line.location, quantity=line.quantity, lacks=lacks))
-        return taken
+        return [
+            StockLine(
+                sku=line.sku,
+                location=line.location,
+                quantity=line.quantity,
+                lacks=min(units, missing.get(place.encode(), 0)),
+            )
+            for line, place, units in zip(lines, places, lacked, strict=True)
+        ]
 
 
 def _entry(channel: str, told: OrderDocument, booked: Booked, reason: str) -> InboxEntry:

@@ -1,11 +1,11 @@
 """What a documents database is to its users: transactions of statements, whichever product runs them."""
 
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol, TypeVar
+
+T = TypeVar("T")
 
 Row = tuple[Any, ...]
-Values = Sequence[Any]
 
 REPLACEMENT: Final = "\ufffd"
 
@@ -23,11 +23,15 @@ class Session(Protocol):
         """Keep other transactions that lock this name waiting until this one ends."""
 
 
+Work = Callable[[Session], Coroutine[Any, Any, T]]
+"""What is done in one transaction. It may wait for its session and for nothing else: it may run in another thread."""
+
+
 class Database(Protocol):
     """A documents database. It connects when it is first used, and again after a failure."""
 
-    def transaction(self, *, reads: bool = False) -> AbstractAsyncContextManager[Session]:
-        """Open a transaction; it is committed at the end, and rolled back after an error. ``reads``: it only reads."""
+    async def run(self, work: Work[T], *, reads: bool = False) -> T:
+        """Do work in a transaction: committed at its end, rolled back after an error. ``reads``: it only reads."""
 
     async def scrub(self) -> None:
         """See to it that what was deleted does not lie about in a log of the database, as far as that can be done."""

@@ -23,7 +23,7 @@ from server.domain.order_documents import (
 )
 from server.store.connection.timeouts import in_time
 from server.store.documents import erasure, inbox, kept, orders, search
-from server.store.documents.database import Database, Session
+from server.store.documents.database import Database, Session, Work
 from server.store.documents.orders import OrderKey, order_key
 from server.store.errors import DocumentsError
 
@@ -80,24 +80,35 @@ class Documents:
         ``steps``: what was done for it, for its timeline.
         """
         key = order_key(partition, channel, number)
+        return await self._change(lambda session: _mark(session, key, booking, steps, _now_ms()))
 
-        async def mark(session: Session) -> bool:
-            known = await orders.mark_booked(session, key, booking, _now_ms(), steps)
-            if not booking.reason:
-                await inbox.take_out(session, key)
-            return known
+    async def put_order(
+        self,
+        partition: str,
+        channel: str,
+        order: OrderDocument,
+        booking: Booking | None = None,
+        *,
+        steps: Sequence[str] = (),
+        entry: InboxEntry | None = None,
+    ) -> bool:
+        """Keep an order, what was booked of it, and why not all was, at once; return whether a booking is kept.
 
-        return await self._change(mark)
+        ``booking`` None: what is kept of it stays. It is as :meth:`put_told`, :meth:`mark_booked` and
+        :meth:`put_inbox` together, and raises as they do.
+        """
+        ref_key = await in_time(self._customer_key(partition))
+        key, now_ms = order_key(partition, channel, order.key), _now_ms()
 
-    async def has_booking(self, partition: str, channel: str, number: str) -> bool:
-        """Whether a booking of an order is kept."""
-        key = order_key(partition, channel, number)
-        return await self._read(lambda session: orders.has_booking(session, key))
+        async def put(session: Session) -> bool:
+            await orders.put_order(session, key, order, ref_key, now_ms)
+            if booking is not None:
+                await _mark(session, key, booking, steps, now_ms)
+            if entry is not None:
+                await inbox.put(session, key, entry, now_ms)
+            return booking is not None or await orders.has_booking(session, key)
 
-    async def put_order(self, partition: str, channel: str, order: OrderDocument, booking: Booking) -> None:
-        """Keep an order and what was booked of it at once."""
-        await self.put_told(partition, channel, order)
-        await self.mark_booked(partition, channel, order.key, booking)
+        return await self._change(put)
 
     async def add_timeline(self, partition: str, channel: str, number: str, event: Event) -> None:
         """Add a step to an order's timeline. Its text stays after an erasure, so nothing personal may stand in it."""
@@ -235,15 +246,11 @@ class Documents:
             async with asyncio.timeout(CLOSE_S):
                 await self._database.close()
 
-    async def _read(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        return await self._guarded(self._transaction(work, reads=True), "read")
+    async def _read(self, work: Work[T]) -> T:
+        return await self._guarded(self._database.run(work, reads=True), "read")
 
-    async def _change(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        return await self._guarded(self._transaction(work, reads=False))
-
-    async def _transaction(self, work: Callable[[Session], Awaitable[T]], *, reads: bool) -> T:
-        async with self._database.transaction(reads=reads) as session:
-            return await work(session)
+    async def _change(self, work: Work[T]) -> T:
+        return await self._guarded(self._database.run(work))
 
     async def _guarded(self, work: Awaitable[T], kind: str = "change") -> T:
         """Await work on the database within its time. A failure spares the next callers the wait."""
@@ -263,6 +270,13 @@ class Documents:
             self._rests_until_s = dict.fromkeys(_KINDS, clock_s() + self._rest_s)
             # The product's own message may repeat values, which may be personal: only its kind is told.
             raise DocumentsError(f"The documents database failed: {type(error).__name__}.") from None
+
+
+async def _mark(session: Session, key: OrderKey, booking: Booking, steps: Sequence[str], now_ms: int) -> bool:
+    known = await orders.mark_booked(session, key, booking, now_ms, steps)
+    if not booking.reason:
+        await inbox.take_out(session, key)
+    return known
 
 
 def _now_ms() -> int:

@@ -29,6 +29,13 @@ KEPT: Final = (
 )
 _LATEST_MS: Final = 2**53
 _ONE: Final = "partition = ? AND channel = ? AND number = ?"
+_LOOK: Final = (
+    "SELECT o.body, o.erased_ms, o.ended_ms, o.booked_state, e.at_ms, p.body FROM (SELECT 1 AS one) AS wanted"
+    " LEFT JOIN orders AS o ON o.partition = ? AND o.channel = ? AND o.number = ?"
+    " LEFT JOIN erased AS e ON e.partition = ? AND e.channel = ? AND e.number = ?"
+    " LEFT JOIN people AS p ON p.partition = ? AND p.channel = ? AND p.number = ?"
+)
+"""All that is to be known before an order is put: one row, whether it is kept or not."""
 _encode = msgspec.json.encode
 _decode_order = msgspec.json.Decoder(OrderDocument).decode
 _decode_booking = msgspec.json.Decoder(Booking).decode
@@ -75,24 +82,22 @@ def _cleaned(value: object) -> object:
 async def put_order(session: Session, key: OrderKey, order: OrderDocument, ref_key: bytes, now_ms: int) -> bool:
     """Keep what a channel tells of an order, unless something newer is kept; return whether it was kept."""
     await session.lock(key.name)
-    known = await session.fetch(f"SELECT body, erased_ms, ended_ms, booked_state FROM orders WHERE {_ONE}", *key)
-    erased = bool(await session.fetch(f"SELECT 1 FROM erased WHERE {_ONE}", *key))
+    [[body, erased_ms, ended_ms, booked_state, refused_ms, person]] = await session.fetch(_LOOK, *key, *key, *key)
+    known, erased = body is not None, refused_ms is not None
     told, before = order, None
-    body, erased_ms, ended_ms, booked_state = known[0] if known else ("", 0, 0, "")
     if known:
         before = _decode_order(body)
         if order.changed_ms < before.changed_ms:
             return False
         order = merged(before, told)
-    ended_ms = _ended_ms(ended_ms, now_ms, order.state, booked_state)
+    ended_ms = _ended_ms(ended_ms or 0, now_ms, order.state, booked_state or "")
     # Whose time was over stays forgotten, unless the order is open again.
-    erased = erased or (erased_ms > 0 and ended_ms > 0)
+    erased = erased or bool(erased_ms and ended_ms > 0)
     erased_ms = (erased_ms or now_ms) if erased else 0
-    await _put_packages(session, key, told, erased=erased)
+    await _put_packages(session, key, told, known=known, erased=erased)
     buyer = None if erased else told.buyer
     if buyer is not None:
-        await session.execute(f"DELETE FROM people WHERE {_ONE}", *key)
-        await session.execute("INSERT INTO people VALUES (?, ?, ?, ?)", *key, text_of(buyer))
+        await _put_person(session, key, text_of(buyer), before=person)
     body = text_of(msgspec.structs.replace(order, buyer=None, packages=()))
     ref = customer_ref(ref_key, key.channel, buyer)
     changed_ms = _kept_ms(order.changed_ms)
@@ -140,8 +145,16 @@ def _ended_ms(before_ms: int, now_ms: int, *states: str) -> int:
     return (before_ms or now_ms) if any(state in ENDED_STATES for state in states) else 0
 
 
-async def _put_packages(session: Session, key: OrderKey, order: OrderDocument, *, erased: bool) -> None:
-    if order.complete:
+async def _put_person(session: Session, key: OrderKey, body: str, *, before: str | None) -> None:
+    if body == before:
+        return
+    if before is not None:
+        await session.execute(f"DELETE FROM people WHERE {_ONE}", *key)
+    await session.execute("INSERT INTO people VALUES (?, ?, ?, ?)", *key, body)
+
+
+async def _put_packages(session: Session, key: OrderKey, order: OrderDocument, *, known: bool, erased: bool) -> None:
+    if order.complete and known:
         await session.execute(f"DELETE FROM packages WHERE {_ONE}", *key)
     for each in order.packages:
         kept = without_tracking(each) if erased else each
@@ -164,10 +177,10 @@ async def mark_booked(
 ) -> bool:
     """Keep what was booked of an order; return False where the order itself is not kept (its document was lost)."""
     await session.lock(key.name)
-    found = await session.fetch(f"SELECT state, ended_ms FROM orders WHERE {_ONE}", *key)
+    found = await session.fetch(f"SELECT state, ended_ms, booked_ms FROM orders WHERE {_ONE}", *key)
     if not found:
         return False
-    [[state, ended_ms]] = found
+    [[state, ended_ms, booked_ms]] = found
     ended_ms = _ended_ms(ended_ms, now_ms, state, booking.state)
     await session.execute(
         "UPDATE orders SET booked_state = ?, booked_ms = ?, ended_ms = ?, short = ?, unmapped = ?,"
@@ -178,7 +191,8 @@ async def mark_booked(
     if steps:
         event = Event(at_ms=now_ms, kind="booked", text=", ".join(steps))
         await add_entry(session, "timeline", key, event)
-    await session.execute(f"DELETE FROM order_lines WHERE {_ONE}", *key)
+    if booked_ms:
+        await session.execute(f"DELETE FROM order_lines WHERE {_ONE}", *key)
     for position, line in enumerate(booking.lines):
         await session.execute(
             "INSERT INTO order_lines VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

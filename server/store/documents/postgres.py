@@ -1,13 +1,13 @@
 """Documents in a PostgreSQL of the merchant's own, through asyncpg: what a store of its own goes with."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from server.store.documents.database import Row
+from server.store.documents.database import Row, Work
 from server.store.documents.schema import migrate
 from server.store.errors import DocumentsUrlError
+
+T = TypeVar("T")
 
 TYPES: Final = {
     "text": 'TEXT COLLATE "C"',
@@ -48,12 +48,11 @@ class PostgresDatabase:
         driver = self._asyncpg
         return (driver.PostgresError, driver.InterfaceError, driver.InternalClientError, OSError)
 
-    @contextlib.asynccontextmanager
-    async def transaction(self, *, reads: bool = False) -> AsyncIterator[_Session]:
-        """Open a transaction, see :class:`~server.store.documents.database.Database`."""
+    async def run(self, work: Work[T], *, reads: bool = False) -> T:
+        """Do work in a transaction, see :class:`~server.store.documents.database.Database`."""
         pool = await self._ready()
         async with pool.acquire() as connection, connection.transaction(readonly=reads):
-            yield _Session(connection)
+            return await work(_Session(connection))
 
     async def scrub(self) -> None:
         """Have the space of deleted rows reused; PostgreSQL overwrites it and its log in its own time."""

@@ -1,18 +1,20 @@
 """Documents in a file of SQLite beside the embedded store: for its user only, deleted content overwritten.
 
-Two connections, each in a thread of its own: one writes, the other reads meanwhile.
+Two connections, each in a thread of its own: one writes, the other reads meanwhile. A transaction is done there in one
+go: each way there and back costs as much as several statements, and far more while the event loop is busy.
 """
 
 import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, TypeVar
 
-from server.store.documents.database import Row
+from server.store.documents.database import Row, Work
 from server.store.documents.schema import migrate
 
 T = TypeVar("T")
@@ -30,77 +32,88 @@ _SETTINGS: Final = (
 )
 
 
-class _Worker:
-    """A thread, and the connection that is opened and used in it alone."""
+class _Call:
+    """Something that is asked of the thread. ``given_up``: whoever asked for it does not wait any more."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
-        self.thread = ThreadPoolExecutor(1, thread_name_prefix="documents")
-
-    def opened(self) -> sqlite3.Connection:
-        """Return the connection, opened at first use."""
-        if self._connection is None:
-            self._connection = _open(self._path)
-        return self._connection
-
-    def interrupt(self) -> None:
-        """End the statement that runs."""
-        if self._connection is not None:
-            self._connection.interrupt()
-
-    def afterwards(self, work: Callable[[sqlite3.Connection], object]) -> "Future[None]":
-        """Have the thread do something when what it does now has ended, and before all that is asked of it later."""
-
-        def carefully() -> None:
-            if self._connection is not None:
-                with contextlib.suppress(sqlite3.Error):
-                    work(self._connection)
-
-        return self.thread.submit(carefully)
-
-
-class _Connection:
-    """A connection that lives in a thread of its own; one transaction at a time."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._worker = _Worker(path)
-        self.turn = asyncio.Lock()
-
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run work in the thread. Where the waiting for it ends, the statement that runs is interrupted."""
-        worker = self._worker
-        try:
-            return await asyncio.get_running_loop().run_in_executor(worker.thread, lambda: work(worker.opened()))
-        except asyncio.CancelledError:
-            worker.interrupt()
-            raise
-
-    def roll_back(self) -> None:
-        """Have the thread end a transaction that is open, without waiting for it."""
-        self._worker.afterwards(_rolled_back)
-
-    async def close(self) -> None:
-        """Close it; what runs in the thread ends first."""
-        worker, self._worker = self._worker, _Worker(self._path)
-        closed = worker.afterwards(sqlite3.Connection.close)
-        worker.thread.shutdown(wait=False)
-        await asyncio.wrap_future(closed)
+    given_up = False
 
 
 class _Session:
-    def __init__(self, connection: _Connection) -> None:
+    """A transaction in its thread: each statement is over when it returns, so work runs through without a pause."""
+
+    def __init__(self, connection: sqlite3.Connection, call: _Call) -> None:
         self._connection = connection
+        self._call = call
 
     async def fetch(self, statement: str, *values: Any) -> list[Row]:
-        return await self._connection.run(lambda opened: opened.execute(statement, values).fetchall())
+        return self.run(statement, values).fetchall()
 
     async def execute(self, statement: str, *values: Any) -> int:
-        return await self._connection.run(lambda opened: opened.execute(statement, values).rowcount)
+        return self.run(statement, values).rowcount
 
     async def lock(self, name: str) -> None:
         """Do nothing: one transaction writes at a time."""
+
+    def run(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        if self._call.given_up:
+            raise sqlite3.OperationalError("given up")
+        return self._connection.execute(statement, values)
+
+
+class _Connection:
+    """A connection that lives in a thread of its own, opened at first use; one thing after the other is done there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="documents")
+        self._opened: sqlite3.Connection | None = None
+        self._current: _Call | None = None
+        self._switching = Lock()
+        """Held while it changes what the thread does, so that nobody interrupts another's statement."""
+
+    async def transaction(self, work: Work[T], begin: str) -> T:
+        """Do work in a transaction; where the waiting for it ends, it is rolled back."""
+        return await self.run(lambda opened, call: _transaction(opened, call, work, begin))
+
+    async def run(self, do: Callable[[sqlite3.Connection, _Call], T]) -> T:
+        """Have the thread do something. Where the waiting for it ends, the statement that runs is interrupted."""
+        call = _Call()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._do, call, do)
+        except asyncio.CancelledError:
+            self._give_up(call)
+            raise
+
+    async def close(self) -> None:
+        """Close it; what the thread was asked to do before ends first."""
+        closed: Future[None] = self._thread.submit(self._close)
+        self._thread.shutdown(wait=False)
+        await asyncio.wrap_future(closed)
+
+    def _give_up(self, call: _Call) -> None:
+        call.given_up = True
+        with self._switching:
+            if self._current is call and self._opened is not None:
+                self._opened.interrupt()
+
+    # -- in the thread
+
+    def _do(self, call: _Call, do: Callable[[sqlite3.Connection, _Call], T]) -> T:
+        if self._opened is None:
+            self._opened = _open(self._path)
+        with self._switching:
+            self._current = call
+        try:
+            return do(self._opened, call)
+        finally:
+            with self._switching:
+                self._current = None
+
+    def _close(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            with contextlib.suppress(sqlite3.Error):
+                opened.close()
 
 
 class SqliteDatabase:
@@ -114,12 +127,12 @@ class SqliteDatabase:
         self._opening = asyncio.Lock()
         self._file: tuple[int, int] | None = None
 
-    @contextlib.asynccontextmanager
-    async def transaction(self, *, reads: bool = False) -> AsyncIterator[_Session]:
-        """Open a transaction, see :class:`~server.store.documents.database.Database`."""
+    async def run(self, work: Work[T], *, reads: bool = False) -> T:
+        """Do work in a transaction, see :class:`~server.store.documents.database.Database`."""
         await self._ready()
-        async with _begun(self._reader if reads else self._writer, "BEGIN" if reads else "BEGIN IMMEDIATE") as session:
-            yield session
+        if reads:
+            return await self._reader.transaction(work, "BEGIN")
+        return await self._writer.transaction(work, "BEGIN IMMEDIATE")
 
     async def scrub(self) -> None:
         """Empty the log of writes, in which what was deleted stands until it is written over; wait for who reads it."""
@@ -128,16 +141,17 @@ class SqliteDatabase:
             await asyncio.sleep(_AGAIN_S)
 
     async def _is_log_in_use(self) -> bool:
-        async with self._writer.turn:
-            work = "PRAGMA wal_checkpoint(TRUNCATE)"
-            [(is_busy, *_)] = await self._writer.run(lambda opened: opened.execute(work).fetchall())
+        work = "PRAGMA wal_checkpoint(TRUNCATE)"
+        [(is_busy, *_)] = await self._writer.run(lambda opened, _: opened.execute(work).fetchall())
         return bool(is_busy)
 
     async def close(self) -> None:
-        """Close both connections."""
+        """Close both connections; the next use opens others."""
         self._file = None
-        await self._reader.close()
-        await self._writer.close()
+        reader, writer = self._reader, self._writer
+        self._writer, self._reader = _Connection(self.path), _Connection(self.path)
+        await reader.close()
+        await writer.close()
 
     async def _ready(self) -> None:
         """Open the file and bring its tables to today's version, unless that is done and the file is the same."""
@@ -148,26 +162,39 @@ class SqliteDatabase:
                 return
             await self.close()
             _make(self.path)
-            async with _begun(self._writer, "BEGIN IMMEDIATE") as session:
-                await migrate(session, TYPES)
+            await self._writer.transaction(lambda session: migrate(session, TYPES), "BEGIN IMMEDIATE")
             self._file = _identity(self.path)
 
 
-@contextlib.asynccontextmanager
-async def _begun(connection: _Connection, begin: str) -> AsyncIterator[_Session]:
-    async with connection.turn:
-        try:
-            await connection.run(lambda opened: opened.execute(begin))
-            yield _Session(connection)
-            await connection.run(lambda opened: opened.execute("COMMIT"))
-        except BaseException:
-            connection.roll_back()
-            raise
+def _transaction(connection: sqlite3.Connection, call: _Call, work: Work[T], begin: str) -> T:
+    session = _Session(connection, call)
+    _roll_back(connection)  # only where that was interrupted
+    try:
+        session.run(begin)
+        result = _driven(work, session)
+        session.run("COMMIT")
+    except BaseException:
+        _roll_back(connection)
+        raise
+    return result
 
 
-def _rolled_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
+def _roll_back(connection: sqlite3.Connection) -> None:
+    with contextlib.suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _driven(work: Work[T], session: _Session) -> T:
+    """Run work to its end: nothing that it may wait for is ever pending."""
+    running = work(session)
+    try:
+        running.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    running.close()
+    raise RuntimeError("work on documents waits for something else than its session")
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -10,7 +10,7 @@ import pytest
 from bench.peers import database as statements
 from server.domain.order_documents import Buyer, OrderDocument
 from server.store.documents import schema
-from server.store.documents.database import Database
+from server.store.documents.database import Database, Session
 from server.store.documents.documents import Documents
 from server.store.documents.opening import open_documents
 from server.store.documents.postgres import PostgresDatabase, numbered
@@ -77,6 +77,50 @@ async def test_a_statement_that_was_given_up_leaves_no_transaction_behind(docume
 
     assert await documents.put_told("p", "c", ORDER)
     assert await documents.order("p", "c", "1") is not None
+
+
+async def test_who_gives_up_interrupts_nobody_else(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "documents.sqlite3")
+    await database.run(lambda session: session.execute("CREATE TABLE t (x TEXT)"))
+
+    async def slow(session: Session, word: str) -> None:
+        await session.execute("INSERT INTO t VALUES (?)", word)
+        await session.fetch(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT SUM(i) FROM n"
+        )
+
+    first = asyncio.create_task(database.run(lambda session: slow(session, "first")))
+    second = asyncio.create_task(database.run(lambda session: slow(session, "second")))
+    third = asyncio.create_task(database.run(lambda session: session.execute("INSERT INTO t VALUES ('third')")))
+    await asyncio.sleep(0.05)
+    second.cancel()  # it waits for its turn
+    await first
+    await third
+    fourth = asyncio.create_task(database.run(lambda session: slow(session, "fourth")))
+    await asyncio.sleep(0.05)
+    fourth.cancel()  # it runs
+    fifth = asyncio.create_task(database.run(lambda session: session.execute("INSERT INTO t VALUES ('fifth')")))
+    await fifth
+
+    kept = await database.run(lambda session: session.fetch("SELECT x FROM t ORDER BY rowid"), reads=True)
+    assert [word for [word] in kept] == ["first", "third", "fifth"]
+    await database.close()
+
+
+async def test_work_that_waits_for_something_else_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "documents.sqlite3")
+    await database.run(lambda session: session.execute("CREATE TABLE t (x TEXT)"))
+
+    async def waits(session: Session) -> None:
+        await session.execute("INSERT INTO t VALUES ('lost')")
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="something else"):
+        await database.run(waits)
+
+    await database.run(lambda session: session.execute("INSERT INTO t VALUES ('kept')"))
+    assert await database.run(lambda session: session.fetch("SELECT x FROM t"), reads=True) == [("kept",)]
+    await database.close()
 
 
 async def test_many_write_the_same_order_at_once(documents: Documents) -> None:
