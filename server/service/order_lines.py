@@ -3,7 +3,7 @@
 A line that is none of these is booked as it is written, and waits to be mapped.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -18,7 +18,7 @@ from server.service.current_names import current
 from server.service.line_names import find_listings
 from server.service.scans import Scan, check_scan, find_here
 from server.store.connection.timeouts import in_time
-from server.store.repositories.booked_orders import known_skus
+from server.store.repositories.booked_orders import known_names
 
 
 async def meanings(caller: Caller, channel: str, lines: Sequence[ChannelOrderLine]) -> dict[str, Meant]:
@@ -34,9 +34,8 @@ async def meanings(caller: Caller, channel: str, lines: Sequence[ChannelOrderLin
     found |= await _scanned(caller, [line for line in lines if line.key not in found])
     hints = {line.key: hint for line in lines if line.key not in found and (hint := _as_sku(line.sku_hint))}
     wanted = list(dict.fromkeys([*(each.sku for of_line in found.values() for each in of_line), *hints.values()]))
-    names = dict(zip(wanted, await current(caller, wanted) if wanted else [], strict=True))
     partition = caller.partition
-    known = await in_time(known_skus(partition.client, partition.keyspace, sorted(set(names.values()))))
+    names, known = await in_time(known_names(partition.client, partition.keyspace, wanted))
     found |= {key: [Component(sku, 1)] for key, sku in hints.items() if names[sku] in known}
     return {line.key: _meant(line, found.get(line.key), names, known) for line in lines}
 
@@ -71,7 +70,9 @@ async def named_now(
     return reservations, meanings_now
 
 
-def _meant(line: ChannelOrderLine, found: Sequence[Component] | None, names: dict[str, str], known: set[str]) -> Meant:
+def _meant(
+    line: ChannelOrderLine, found: Sequence[Component] | None, names: Mapping[str, str], known: Container[str]
+) -> Meant:
     written = _written(line)
     if found is None:
         return Meant(written, [Component(written, 1)], known=False)

@@ -13,6 +13,8 @@ class PaperDesk:
     """Notes each snapshot. ``shipped``: by order and line, what has left here. ``short``: orders that lack a piece.
 
     ``fails``: so many calls find the store away. ``impossible``: orders that raise what nobody expected.
+    ``takes_s``: so long each call takes. ``most_at_once`` orders were booked at a time, and ``most_of_one`` snapshots
+    of one of them.
     """
 
     def __init__(self) -> None:
@@ -24,8 +26,10 @@ class PaperDesk:
         self.fails = 0
         self.impossible: set[str] = set()
         self.second_looks: dict[str, int] = {}
-        self.at_once = 0
-        self.most_at_once: Counter[str] = Counter()
+        self.booking: Counter[str] = Counter()
+        self.most_at_once = 0
+        self.most_of_one = 0
+        self.takes_s = 0.0
 
     async def book(
         self,
@@ -36,9 +40,11 @@ class PaperDesk:
         whole: bool,  # noqa: ARG002
         rules: IntakeRules,  # noqa: ARG002
     ) -> Booked:
-        self.at_once += 1
-        await asyncio.sleep(0)
-        self.at_once -= 1
+        self.booking[order.key] += 1
+        self.most_at_once = max(self.most_at_once, self.booking.total())
+        self.most_of_one = max(self.most_of_one, *self.booking.values())
+        await asyncio.sleep(self.takes_s)
+        self.booking[order.key] -= 1
         if self.fails:
             self.fails -= 1
             raise StoreUnavailableError("The store is away.")

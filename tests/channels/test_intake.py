@@ -103,6 +103,60 @@ async def test_every_order_of_a_walk_of_many_pages_is_taken_and_the_walk_goes_on
         await wait_until(lambda: intake_of(engine).status().lag_s < 2, "all changes are known")
 
 
+@pytest.mark.parametrize("pulls", [True, False])
+async def test_orders_are_booked_side_by_side_and_of_each_one_snapshot_at_a_time(
+    pulls: bool, market: Market, desk: PaperDesk, running: Running
+) -> None:
+    keys = [f"o{number}" for number in range(20)]
+    for key in keys:
+        market.place(key, {f"of-{key}": 1})
+    desk.takes_s = 0.05
+
+    async with running(intake={"pulls": pulls}) as engine:
+        for key in [*keys, *keys]:
+            assert await kept_by(engine).add_news(News("read", 0, [key]))
+        await told(desk, *keys)
+        await wait_until(lambda: all(market.reads[key] for key in keys), "each was read whole, too")
+        await wait_until(lambda: intake_of(engine).status().to_read == 0, "nothing is left to read")
+
+    assert desk.most_at_once >= 4
+    assert desk.most_of_one == 1
+
+
+async def test_what_walks_tell_again_is_looked_at_once_unless_it_has_changed_or_is_held_until_it_is_paid(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    def looks(key: str) -> int:
+        return sum(1 for _, each, _ in desk.calls if each.key == key)
+
+    async def walked_again() -> None:
+        pulls = market.pulls
+        await wait_until(lambda: market.pulls > pulls + 2, "it was walked again")
+
+    market.place("o", {"a": 1})
+    market.place("unpaid", {"b": 1}, state="unpaid")
+
+    async with running(open_orders_every_s=3600, pull_every_s=0.1):
+        await told(desk, "o", "unpaid")
+        await walked_again()  # walks overlap by two seconds
+        assert looks("o") == 1
+        assert looks("unpaid") > 1
+        market.line("o", "a")["cancelled"] = 1  # its time of change stays as it was
+        await wait_until(lambda: looks("o") == 2, "what has changed is looked at")
+        await walked_again()
+        assert looks("o") == 2
+
+
+async def test_no_more_news_are_kept_than_may_wait(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.store.repositories.intake.HEARD_MAX", 3)
+    async with running() as engine:
+        kept = IntakeStore(engine.client, engine.keyspace, "of nobody")
+
+        assert [await kept.add_news(News("read", 0, [str(number)])) for number in range(5)] == [True] * 3 + [False] * 2
+
+        assert [news.keys for _, news in await kept.news(10)] == [["0"], ["1"], ["2"]]
+
+
 async def test_at_the_first_start_older_orders_book_nothing_and_later_ones_do(
     market: Market, desk: PaperDesk, running: Running
 ) -> None:
@@ -319,9 +373,9 @@ async def test_an_order_that_was_asked_for_before_a_newer_snapshot_came_does_not
         asked_s = intake._clock.now_s()
         order = await intake._client.talk(lambda adapter: adapter.fetch_order("o", 0.0))
         assert order is not None
-        await intake._taking.take(order, asked_s=intake._clock.now_s())
+        await intake._taking.take(order, asked_s=intake._clock.now_s(), is_read=True)
 
-        await intake._taking.take(order, asked_s=asked_s)
+        await intake._taking.take(order, asked_s=asked_s, is_read=True)
 
     assert [fetched for _, each, fetched in desk.calls if each.key == "o"][-2:] == [True, False]
 

@@ -5,10 +5,11 @@ from typing import Final
 
 import structlog
 
-from adapters.contract.orders import Pulled
+from adapters.contract.orders import Order, Pulled
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.inbound.desk import Desk
+from server.channels.inbound.in_order import take_in_order
 from server.channels.inbound.let_go import LetGo, Tell
 from server.channels.inbound.news import NewsTaker
 from server.channels.inbound.order_records import OrderRecords
@@ -206,8 +207,10 @@ class Intake:
                 await asyncio.sleep(pause_s)
 
     async def _take_page(self, pulled: Pulled, asked_s: float) -> None:
-        for order in pulled.orders:
+        async def take(order: Order) -> None:
             await self._taking.take(order, asked_s=asked_s)
+
+        await take_in_order(pulled.orders, take)
         for case in pulled.returns:
             await self._records.returned(self.name, case)
         for each in pulled.unreadable:

@@ -1,12 +1,15 @@
 """Takes in what was told from outside, by the channel or by people, in the order in which it was told."""
 
 import asyncio
+import itertools
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from adapters.contract.orders import Order, ReturnCase
 from server.channels.connection.clock import Clock
+from server.channels.inbound.in_order import take_in_order
 from server.channels.inbound.order_records import OrderRecords
 from server.channels.inbound.outbox import Outbox
 from server.channels.inbound.pace import WAIT_S_MAX
@@ -59,8 +62,12 @@ class NewsTaker:
 
         """
         page = await self._store.news(AT_A_TIME)
-        for _, news in page:
-            await self._take(news)
+        for is_told, some in itertools.groupby((news for _, news in page), lambda news: news.what == "told"):
+            if is_told:
+                await self._told(list(some))
+            else:
+                for news in some:
+                    self._asked(news)
         await self._writes.save()
         if page:
             await self._store.drop_news(page[-1][0])
@@ -68,10 +75,19 @@ class NewsTaker:
         self.waiting = 0 if len(page) < AT_A_TIME else await self._store.news_waiting()
         return 0.0 if self.waiting else WAIT_S_MAX
 
-    async def _take(self, news: News) -> None:
+    async def _told(self, of: Sequence[News]) -> None:
+        """Take in what a channel has told."""
+        orders = [order for news in of if news.orders for order in _orders(news.orders)]
+        await take_in_order(orders, lambda order: self._taking.take(order, asked_s=None))
+        for news in of:
+            for case in _returns(news.returns) if news.returns else ():
+                await self._records.returned(self._channel, case)
+            for key in news.keys:
+                self._reading.hint(key)
+
+    def _asked(self, news: News) -> None:
+        """Do what a person has asked for."""
         match news.what:
-            case "told":
-                await self._told(news)
             case "read":
                 for key in news.keys:
                     self._reading.hint(key)
@@ -81,14 +97,6 @@ class NewsTaker:
                 self._outbox.add(news.entry)
             case _:
                 self._about_outbox(news)
-
-    async def _told(self, news: News) -> None:
-        for order in _orders(news.orders) if news.orders else ():
-            await self._taking.take(order, asked_s=None)
-        for case in _returns(news.returns) if news.returns else ():
-            await self._records.returned(self._channel, case)
-        for key in news.keys:
-            self._reading.hint(key)
 
     def _about_outbox(self, news: News) -> None:
         now_ms = self._clock.store_ms()

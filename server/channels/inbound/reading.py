@@ -11,14 +11,18 @@ from adapters.contract.http import ORDERS
 from adapters.contract.orders import Order
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
+from server.channels.inbound.in_order import all_of
 from server.channels.inbound.pace import WAIT_S_MAX, Pace
 from server.channels.inbound.schedule import Schedule
 from server.channels.inbound.taking import UNKNOWN_THERE, UNREADABLE, Taking
 from server.channels.inbound.words import failure
+from server.domain.intake import ToRead
 from server.store.repositories.intake import IntakeWrites
 
 log = structlog.get_logger("holdfast.intake")
 
+AT_ONCE: Final = 4
+"""Orders of one channel that are read at a time: one that answers slowly still tells many a second."""
 UNKNOWN_MAX: Final = 8
 """Looks at an order that the channel does not know, before that is shown: a webhook can come before the order."""
 
@@ -59,22 +63,38 @@ class Reading:
             self.wake.set()
 
     async def next(self) -> float:
-        """Read the order that is due next; return how long to wait then.
+        """Read the orders that are due next; return how long to wait then.
 
         Raises
         ------
         StoreError, OverloadedError, OutcomeUnknownError
-            It may not be booked; it is read again.
+            One may not be booked; it is read again.
 
         """
         if (wait_s := self._pace.wait_s(ORDERS)) > 0:
             return wait_s
         now_ms = self._clock.store_ms()
-        key = self._schedule.take_due(now_ms)
-        seen = self._schedule.get(key) if key is not None else None
-        if key is None or seen is None:
+        due = self._due(now_ms)
+        if not due:
             due_ms = self._schedule.next_due_ms()
             return WAIT_S_MAX if due_ms is None else (due_ms - now_ms) / 1000
+        await all_of(self._read_due(key, seen) for key, seen in due.items())
+        await self._writes.save()
+        return 0.0
+
+    def _due(self, now_ms: int) -> dict[str, ToRead]:
+        """Take the orders that are due; while the channel is probed, one shows whether it answers again."""
+        due: dict[str, ToRead] = {}
+        most = 1 if self._client.circuit_breaker.probing else AT_ONCE
+        while len(due) < most:
+            key = self._schedule.take_due(now_ms)
+            seen = self._schedule.get(key) if key is not None else None
+            if key is None or seen is None:
+                break
+            due[key] = seen
+        return due
+
+    async def _read_due(self, key: str, seen: ToRead) -> None:
         is_settled = is_unreadable = False
         try:
             # Where the channel has told of a change, what is new of it says enough.
@@ -89,8 +109,6 @@ class Reading:
                 self._schedule.failed(key, seen, self._clock.store_ms())
         if is_unreadable:
             await self._enter(key, UNREADABLE)
-        await self._writes.save()
-        return 0.0
 
     async def read(self, key: str, *, whole: bool = False) -> Order | None:
         """Read an order from the channel and take it in; None: the channel does not know it. As :meth:`next` raises.

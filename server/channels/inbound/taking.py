@@ -1,10 +1,13 @@
-"""Takes snapshots of orders in, one after the other: booked, written down, and what comes of it for the next look."""
+"""Takes snapshots of orders in: booked, written down, and what comes of it for the next look."""
 
 import asyncio
 import random
 from collections import OrderedDict
-from typing import Final
+from hashlib import blake2b
+from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 
@@ -34,12 +37,23 @@ _NOT_YET_READ: Final = frozenset({"", UNREADABLE, UNKNOWN_THERE})
 _SPREAD: Final = 0.1
 _UNOPENED_S: Final = 86_400.0
 """How often an open order is read of a kind that tells of every change by itself."""
+KNOWN_S: Final = 60.0
+"""So long a snapshot that left nothing to do need not be looked at again where walks tell it again: they overlap."""
+_DIGEST_BYTES: Final = 16
+_pack = msgspec.msgpack.Encoder().encode
 _AGAIN: Final = (StoreError, OverloadedError, OutcomeUnknownError)
 """Nothing is wrong with the order: it is taken in again."""
 
 
+class _Taken(NamedTuple):
+    """When a snapshot was taken in, and which it was; ``digest`` empty: something is left to do about it."""
+
+    at_s: float
+    digest: bytes
+
+
 class Taking:
-    """Takes in the orders of one channel; only one of them at a time is booked."""
+    """Takes in the orders of one channel; of each only one snapshot at a time is booked."""
 
     def __init__(
         self,
@@ -65,8 +79,8 @@ class Taking:
         self._let_go = let_go
         self._clock = clock
         self._metrics = metrics
-        self._turn = asyncio.Lock()
-        self._taken_s: OrderedDict[str, float] = OrderedDict()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._taken: OrderedDict[str, _Taken] = OrderedDict()
 
     async def take(self, order: Order, *, asked_s: float | None, whole: bool = False, is_read: bool = False) -> None:
         """Book an order. ``asked_s``: when the channel was asked for it; None: it told of it by itself.
@@ -80,17 +94,21 @@ class Taking:
             It may not be booked; take it again.
 
         """
-        async with self._turn:
+        async with self._turns.setdefault(order.key, asyncio.Lock()):
             seen = self._schedule.get(order.key)
             if await self._is_of_before(order, seen):
                 await self._leave_to_before(order, seen)
                 return
+            digest = blake2b(_pack(order), digest_size=_DIGEST_BYTES).digest()
+            if asked_s is not None and not is_read and self._is_known(order.key, seen, digest):
+                self._metrics.taken("unchanged")
+                return
             # What was asked for before a newer snapshot came says less than that one.
-            fetched = asked_s is not None and self._taken_s.get(order.key, 0.0) <= asked_s
+            fetched = asked_s is not None and self._taken_s(order.key) <= asked_s
             booked, inbox = await self._book(order, fetched=fetched, whole=whole)
             if booked is None or not booked.stale:
                 await self._let_go.look(order)
-            self._remember(order.key)
+            self._remember(order.key, b"")
             is_written = await self._records.order(self._channel, order, booked, inbox)
             wanted = await self._wanted(order, seen, booked, inbox, is_fetched=fetched)
             if seen is not None and not is_read:
@@ -98,6 +116,8 @@ class Taking:
             if wanted is None and not is_written:
                 wanted = self._after(ToRead(0, "open", self._clock.store_ms()), RETRY_S)
             self._schedule.settle(order.key, seen, wanted)
+            if fetched and is_written and _is_settled(order, booked, inbox, wanted):
+                self._remember(order.key, digest)
 
     async def leave(self, each: Unreadable) -> None:
         """Leave an order that the adapter does not understand in the inbox: a person has to look."""
@@ -176,11 +196,28 @@ class Taking:
         pause_ms = 1000 * pause_s * random.uniform(1 - _SPREAD, 1 + _SPREAD)  # noqa: S311  # spreads load, protects nothing
         return replace(wanted, due_ms=self._clock.store_ms() + int(pause_ms))
 
-    def _remember(self, order: str) -> None:
-        self._taken_s.pop(order, None)
-        self._taken_s[order] = self._clock.now_s()
-        if len(self._taken_s) > _REMEMBERED:
-            self._taken_s.popitem(last=False)
+    def _taken_s(self, order: str) -> float:
+        return self._taken[order].at_s if order in self._taken else 0.0
+
+    def _is_known(self, order: str, seen: ToRead | None, digest: bytes) -> bool:
+        """Whether a walk tells again what left nothing to do."""
+        if seen is not None and (seen.reason != "open" or seen.inbox):
+            return False
+        taken = self._taken.get(order)
+        return taken is not None and taken.digest == digest and self._clock.now_s() - taken.at_s < KNOWN_S
+
+    def _remember(self, order: str, digest: bytes) -> None:
+        self._taken.pop(order, None)
+        self._taken[order] = _Taken(self._clock.now_s(), digest)
+        if len(self._taken) > _REMEMBERED:
+            self._taken.popitem(last=False)
+
+
+def _is_settled(order: Order, booked: Booked | None, inbox: str, wanted: ToRead | None) -> bool:
+    """Whether the same snapshot would have nothing done. A hold of an unpaid order is extended at each sight of it."""
+    if booked is None or booked.stale or inbox or order.state == "unpaid":
+        return False
+    return wanted is None or wanted.reason == "open"
 
 
 def _not_later(wanted: ToRead | None, seen: ToRead, *, is_new: bool) -> ToRead | None:

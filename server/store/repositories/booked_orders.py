@@ -1,13 +1,13 @@
 """What was booked of channels' orders, read past the ledger; it is written by the ledger's steps alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 from redis.asyncio import Redis
 
 from server.domain.booked_orders import BookedOrder, order_field
-from server.store.connection.commands import command, together
+from server.store.connection.commands import command, in_a_row
 from server.store.keys import Keyspace
 
 _decode: Final = msgspec.msgpack.Decoder(BookedOrder).decode
@@ -31,17 +31,25 @@ async def read_order(client: Redis, keyspace: Keyspace, channel: str, number: st
 
     """
     commands: Sequence[Sequence[str]] = [("HGET", keyspace.orders, order_field(channel, number)), ("TIME",)]
-    packed, (seconds, microseconds) = await together(client, commands)
+    packed, (seconds, microseconds) = await in_a_row(client, commands)
     record = None if packed is None else _decode(packed)
     return FoundOrder(record, int(seconds) * 1000 + int(microseconds) // 1000)
 
 
-async def known_skus(client: Redis, keyspace: Keyspace, skus: Sequence[str]) -> set[str]:
-    """Return those of some SKUs that have a stock record, or are known to need none."""
+async def known_names(
+    client: Redis, keyspace: Keyspace, skus: Sequence[str]
+) -> tuple[Mapping[str, str], frozenset[str]]:
+    """Return what SKUs are called now, and which of these names have a stock record, or are known to need none."""
     if not skus:
-        return set()
-    found = await command(client, "HMGET", keyspace.skus, *skus)
-    return {sku for sku, packed in zip(skus, found, strict=True) if packed is not None}
+        return {}, frozenset()
+    renamed, records = await in_a_row(client, [("HMGET", keyspace.aliases, *skus), ("HMGET", keyspace.skus, *skus)])
+    names = {sku: sku if name is None else name.decode() for sku, name in zip(skus, renamed, strict=True)}
+    known = {sku for sku, record in zip(skus, records, strict=True) if record is not None}
+    others = sorted(set(names.values()) - set(skus))
+    if others:
+        found = await command(client, "HMGET", keyspace.skus, *others)
+        known |= {sku for sku, record in zip(others, found, strict=True) if record is not None}
+    return names, frozenset(known & set(names.values()))
 
 
 def packed(record: BookedOrder) -> bytes:

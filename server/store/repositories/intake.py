@@ -12,7 +12,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from server.domain.intake import HEARD_MAX, News, OutboxEntry, ToRead, Walk
-from server.store.connection.commands import command
+from server.store.connection.commands import command, in_a_row
 from server.store.connection.scans import scan
 from server.store.journal.entries import parse_entry_id
 from server.store.keys import ChannelKeys, Keyspace, stored_text
@@ -71,10 +71,12 @@ class IntakeStore:
 
     async def add_news(self, news: News) -> bool:
         """Add news behind what waits; False: too much waits already, and nothing was added."""
-        if int(await command(self._client, "XLEN", self.keys.heard)) >= HEARD_MAX:
-            return False
-        await command(self._client, "XADD", self.keys.heard, "*", _NEWS, _pack(news))
-        return True
+        heard = self.keys.heard
+        added, waiting = await in_a_row(self._client, [("XADD", heard, "*", _NEWS, _pack(news)), ("XLEN", heard)])
+        if int(waiting) <= HEARD_MAX:
+            return True
+        await command(self._client, "XDEL", heard, added)  # one that stays after a kill is told again, which is no harm
+        return False
 
     async def erase(self, orders: Sequence[str], now_ms: int) -> bool:
         """Have what is personal taken from commands about orders, also from those that wait; as :meth:`add_news`."""
