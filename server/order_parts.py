@@ -27,10 +27,9 @@ def order_documents(settings: Settings, client: StoreClient) -> Documents | None
     They are connected when they are first asked, so nothing waits for them. Several workers share the embedded store,
     each by its URL.
     """
-    is_embedded = settings.store_url in ("", EmbeddedStore(settings.data_dir, durability=settings.durability).url)
-    return open_documents(
-        settings.documents_url, customer_keys(client), data_dir=settings.data_dir, is_embedded=is_embedded
-    )
+    embedded = EmbeddedStore(settings.data_dir, durability=settings.durability)
+    file = embedded.directory.documents if settings.store_url in ("", embedded.url) else None
+    return open_documents(settings.documents_url, customer_keys(client), file=file)
 
 
 def opened_documents(settings: Settings, client: StoreClient, started: AsyncExitStack) -> Documents | None:

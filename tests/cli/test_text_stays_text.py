@@ -177,7 +177,7 @@ async def fill(opened: OpenStore) -> None:
 
 async def fill_documents(opened: OpenStore, folder: Path) -> None:
     """Keep an order that is hostile in every field."""
-    documents = open_documents("", customer_keys(opened.client), data_dir=folder, is_embedded=True)
+    documents = open_documents("", customer_keys(opened.client), file=folder / "documents.sqlite3")
     assert documents is not None
     address = Address(name=HOSTILE, lines=(HOSTILE,), city=HOSTILE)
     told = OrderDocument(

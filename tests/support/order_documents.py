@@ -28,7 +28,7 @@ PLACED_MS: Final = 1_796_000_000_000
 async def documents_of(server: Server) -> AsyncIterator[Documents]:
     """Open the documents of a server with an embedded store."""
     pool = connect.connection_pool(f"unix://{server.data_dir / 'store.sock'}")
-    made = open_documents("", customer_keys(connect.client(pool)), data_dir=server.data_dir, is_embedded=True)
+    made = open_documents("", customer_keys(connect.client(pool)), file=server.data_dir / "documents.sqlite3")
     assert made is not None
     try:
         yield made

@@ -10,18 +10,14 @@ from server.store.documents.postgres import PostgresDatabase
 from server.store.documents.sqlite import SqliteDatabase
 from server.store.errors import DocumentsUrlError
 
-FILE: Final = "documents.sqlite3"
-"""In the data directory."""
 _SCHEMES: Final = ("postgresql://", "postgres://")
 
 
-def open_documents(
-    url: str, customer_key: Callable[[str], Awaitable[bytes]], *, data_dir: Path, is_embedded: bool
-) -> Documents | None:
+def open_documents(url: str, customer_key: Callable[[str], Awaitable[bytes]], *, file: Path | None) -> Documents | None:
     """Make the documents of all partitions; nothing is connected yet. None: there is no database for them.
 
-    A file is enough beside the embedded store. A store of its own may have several machines around it, so its
-    documents need a PostgreSQL.
+    ``file``: the one beside the embedded store, which is enough there; None: the store is the merchant's own. That may
+    have several machines around it, so its documents need a PostgreSQL.
 
     Raises
     ------
@@ -37,8 +33,8 @@ def open_documents(
                 " store, and no documents with a store of your own."
             )
         database = PostgresDatabase(url)
-    elif is_embedded:
-        database = SqliteDatabase(data_dir / FILE)
+    elif file is not None:
+        database = SqliteDatabase(file)
     else:
         return None
     return Documents(database, customer_key)

@@ -87,6 +87,7 @@ class DataDirectory:
         self.pid = self.path / "store.pid"
         self.append_only = self.path / "appendonlydir"
         self.manifest = self.append_only / "appendonly.aof.manifest"
+        self.documents = self.path / "documents.sqlite3"  # of orders, with its log and the log's index beside it
         self.socket = self._socket_path()
 
     def _socket_path(self) -> Path:
@@ -152,7 +153,8 @@ class DataDirectory:
             self.append_only,
             self.path / "store.sock",
         )
-        return frozenset({*(each.name for each in files), f"{self.log.name}.1", "lost+found"})
+        documents = {f"{self.documents.name}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")}
+        return frozenset({*(each.name for each in files), *documents, f"{self.log.name}.1", "lost+found"})
 
     def try_hold(self) -> FileLock | None:
         """Take the store's lock; None while a store process (or its AOF rewrite) is alive.

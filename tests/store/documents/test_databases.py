@@ -226,11 +226,11 @@ async def test_an_error_tells_nothing_of_what_was_to_be_kept(
 @pytest.mark.parametrize("url", ["sqlite:///x", "mysql://x", "documents.sqlite3", "redis://x"])
 def test_another_kind_of_database_is_refused_with_words(url: str, tmp_path: Path) -> None:
     with pytest.raises(DocumentsUrlError, match="postgresql://"):
-        open_documents(url, customer_key, data_dir=tmp_path, is_embedded=True)
+        open_documents(url, customer_key, file=tmp_path / "documents.sqlite3")
 
 
-def test_a_store_of_its_own_has_no_documents_without_a_url(tmp_path: Path) -> None:
-    assert open_documents("", customer_key, data_dir=tmp_path, is_embedded=False) is None
+def test_a_store_of_its_own_has_no_documents_without_a_url() -> None:
+    assert open_documents("", customer_key, file=None) is None
 
 
 def test_values_are_numbered_for_postgres() -> None:

@@ -108,6 +108,8 @@ async def test_a_data_directory_that_others_could_read_is_tightened(tmp_path: Pa
     store = EmbeddedStore(path, durability="fast")
     await store.start()
     await store.stop()
+    for name in ("documents.sqlite3", "documents.sqlite3-wal", "documents.sqlite3-shm"):
+        (path / name).touch()  # beside the store, and no others' files
     loosened = [path, *path.rglob("*")]
     for each in loosened:
         each.chmod(0o777 if each.is_dir() else 0o666)
