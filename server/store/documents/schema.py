@@ -97,6 +97,13 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         )
         """,
     ),
+    (
+        # The state that is looked for, as search.py writes it.
+        """
+        CREATE INDEX orders_by_state ON orders
+          (partition, (CASE WHEN booked_state = '' THEN state ELSE booked_state END), sort_ms)
+        """,
+    ),
 )
 """What each version adds to the one before. Never change one that was released: add another."""
 

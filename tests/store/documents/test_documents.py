@@ -1,6 +1,7 @@
 """Documents of orders: kept, found, marked, merged; the same on each database."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -23,8 +24,12 @@ from server.domain.order_documents import (
     document_of,
     return_of,
 )
+from server.store.documents import search
+from server.store.documents.database import Session
 from server.store.documents.documents import Documents
 from server.store.documents.kept import Paper
+from server.store.documents.sqlite import SqliteDatabase
+from tests.store.documents.conftest import customer_key
 
 P, CHANNEL = "default", "market"
 BUYER = Buyer(id="77", name="Ayşe Yılmaz", email="a@example.com", shipping=Address(lines=("Bağdat Cd. 5",)))
@@ -272,3 +277,30 @@ async def test_a_paper_is_kept_replaced_and_dropped(documents: Documents) -> Non
     assert await documents.paper(P, CHANNEL, "label", "7") is None
     with pytest.raises(ValueError, match="at most"):
         await documents.put_paper(P, CHANNEL, Paper(kind="label", id="8", body=b"x" * (8 * 1024 * 1024 + 1)))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (OrderFilter(), "orders_by_time"),
+        (OrderFilter(state="held"), "orders_by_state"),
+        (OrderFilter(skus=("A", "B"), locations=("main",)), "order_lines_by"),
+    ],
+)
+async def test_a_search_goes_through_no_list_for_each_order(tmp_path: Path, wanted: OrderFilter, index: str) -> None:
+    asked: list[Any] = []
+
+    class Recorder:
+        async def fetch(self, *statement: Any) -> list[Any]:
+            asked.extend(statement)
+            return []
+
+    await search.find(cast(Session, Recorder()), P, wanted, None, 50)
+    documents = Documents(SqliteDatabase(tmp_path / "documents.sqlite3"), customer_key)
+    statement, *values = asked
+    plan = await documents._read(lambda session: session.fetch(f"EXPLAIN QUERY PLAN {statement}", *values))
+    await documents.close()
+
+    steps = " · ".join(step for *_, step in plan)
+    assert "CORRELATED" not in steps
+    assert index in steps
