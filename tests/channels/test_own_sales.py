@@ -297,7 +297,8 @@ async def test_the_extra_pushes_are_no_more_than_the_channel_s_own_sales(
     ("kind", "own_sale"),
     [
         ("emag", "lowers"), ("hepsiburada", "lowers"), ("medusa", "subtracts"), ("n11", "lowers"),
-        ("shopify", "lowers"), ("trendyol", "lowers"), ("vendure", "subtracts"), ("webhook", "none"), ("woocommerce", "lowers"),
+        ("shopify", "lowers"), ("trendyol", "lowers"), ("vendure", "subtracts"), ("webhook", "none"),
+        ("woocommerce", "lowers"),
     ],
 )  # fmt: skip
 def test_each_kind_says_what_it_does_to_its_number_when_it_sells(kind: str, own_sale: str) -> None:
