@@ -303,6 +303,24 @@ def test_the_guide_says_whether_a_kind_can_be_read_back_and_takes_prices(kind: K
     assert said == (able.read_items_max > 0, able.takes_price)
 
 
+@pytest.mark.parametrize("kind", kinds().values(), ids=kinds())
+def test_the_guide_says_what_can_be_said_about_a_kind_s_orders_and_whether_it_is_heard(kind: Kind) -> None:
+    [example] = [tomllib.loads(block)["channels"] for block in blocks("toml", chapter_of(kind.name))]
+    [channel] = example.values()
+    names = {*kind.credentials, *kind.optional_credentials}
+    intake = kind.build(
+        msgspec.convert(channel["options"], kind.options), dict.fromkeys(names, SECRET)
+    ).capabilities.intake
+
+    _, _, section = read(CHANNELS).partition("\n### What each kind tells of orders, and what it can be told\n")
+    rows = [line.split(" | ") for line in section.splitlines() if line.startswith(f"| `{kind.name}`")]
+    assert len(rows) == (intake is not None)
+    if intake is not None:
+        [[_, comes_by, _, said]] = rows
+        assert set(intake.commands) <= named(said)
+        assert ("," in comes_by) == intake.hears
+
+
 @pytest.mark.parametrize("kind", kinds())
 def test_every_kind_has_an_example_in_the_guide_that_would_start(kind: str, tmp_path: Path) -> None:
     examples = blocks("toml", chapter_of(kind))
