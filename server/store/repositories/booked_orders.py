@@ -7,7 +7,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from server.domain.booked_orders import BookedOrder, order_field
-from server.store.connection.commands import command, in_a_row
+from server.store.connection.commands import command, in_a_row, together
 from server.store.keys import Keyspace
 
 _decode: Final = msgspec.msgpack.Decoder(BookedOrder).decode
@@ -42,7 +42,7 @@ async def known_names(
     """Return what SKUs are called now, and which of these names have a stock record, or are known to need none."""
     if not skus:
         return {}, frozenset()
-    renamed, records = await in_a_row(client, [("HMGET", keyspace.aliases, *skus), ("HMGET", keyspace.skus, *skus)])
+    renamed, records = await together(client, [("HMGET", keyspace.aliases, *skus), ("HMGET", keyspace.skus, *skus)])
     names = {sku: sku if name is None else name.decode() for sku, name in zip(skus, renamed, strict=True)}
     known = {sku for sku, record in zip(skus, records, strict=True) if record is not None}
     others = sorted(set(names.values()) - set(skus))
