@@ -5,12 +5,13 @@ it and is read there. A new walk begins somewhat before the newest change that w
 do not end in the order of their times. What is read twice is the same snapshot twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, Self
 
 import msgspec
 
 from adapters.contract.errors import CursorRefusedError
+from adapters.contract.orders import Order, Pulled, Unreadable
 
 OVERLAP_MS: Final = 60_000
 """Longer than a transaction of a shop takes."""
@@ -90,3 +91,14 @@ class Step(NamedTuple):
 
     walk: Walk
     more: bool
+
+    def pulled(self, orders: Iterable[Order], unreadable: Iterable[Unreadable], hints: Iterable[str] = ()) -> Pulled:
+        """Return a page of orders, from which this step goes on. One that is unreadable there is read alone, too."""
+        unreadable = tuple(unreadable)
+        return Pulled(
+            cursor=self.walk.cursor,
+            orders=tuple(orders),
+            hints=(*hints, *(each.key for each in unreadable if each.key)),
+            unreadable=unreadable,
+            more=self.more,
+        )

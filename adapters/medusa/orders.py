@@ -97,13 +97,7 @@ class Medusa(MedusaStock):
         step = walk.after(
             [Row(key, times.get(key)) for key in map(number_of, rows)], is_full=len(rows) == PAGE, now_s=now_s
         )
-        return Pulled(
-            cursor=step.walk.cursor,
-            orders=tuple(snapshot(each, self._options) for each in found if each.status != _DRAFT),
-            unreadable=tuple(unreadable),
-            hints=tuple(each.key for each in unreadable if each.key),
-            more=step.more,
-        )
+        return step.pulled((snapshot(each, self._options) for each in found if each.status != _DRAFT), unreadable)
 
     def fetch_order(self, key: str, now_s: float) -> Exchange[Order | None]:  # noqa: ARG002
         """Read one order by its id."""

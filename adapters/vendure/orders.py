@@ -84,13 +84,7 @@ class Vendure(VendureStock):
         times = {each.id: round(each.updated_at.timestamp() * 1000) for each in found}
         rows = [Row(key, times.get(key)) for key in (str(each.get("id")) for each in answer.orders.items)]
         step = walk.after(rows, is_full=len(rows) == PAGE, now_s=now_s)
-        return Pulled(
-            cursor=step.walk.cursor,
-            orders=tuple(self._snapshot(each, answer) for each in found if each.is_placed),
-            unreadable=tuple(unreadable),
-            hints=tuple(each.key for each in unreadable if each.key),
-            more=step.more,
-        )
+        return step.pulled((self._snapshot(each, answer) for each in found if each.is_placed), unreadable)
 
     def fetch_order(self, key: str, now_s: float) -> Exchange[Order | None]:  # noqa: ARG002
         """Read one order by its code."""

@@ -88,13 +88,7 @@ class WooCommerceOrders(Adapter):
         rows, unreadable = rows_of(raw)
         step = walk.after(_dated(raw), is_full=len(raw) >= PAGE, now_s=now_s, overlap_ms=LATE_MS)
         whole_rows = [row for row in rows if not row.has_refunds]
-        return Pulled(
-            cursor=step.walk.cursor,
-            orders=self._orders(whole_rows),
-            hints=(*(str(row.id) for row in rows if row.has_refunds), *(each.key for each in unreadable if each.key)),
-            unreadable=tuple(unreadable),
-            more=step.more,
-        )
+        return step.pulled(self._orders(whole_rows), unreadable, (str(row.id) for row in rows if row.has_refunds))
 
     def fetch_order(self, key: str, now_s: float) -> Exchange[Order | None]:  # noqa: ARG002  # unsigned
         """Read one order, and its refunds where it has some."""
