@@ -13,6 +13,7 @@ from server.cli.csv.listings import attributes, listings_import
 from server.cli.csv.reader import CsvError
 from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile, Listing
 from server.domain.components import Component, known_by
+from server.domain.intake import IntakeStatus
 from server.store.command_session import OpenStore, open_store
 from server.store.journal import journal
 from server.store.keys import ChannelKeys, Keyspace
@@ -90,7 +91,21 @@ async def test_status_shows_how_a_channel_stands(kept: Kept, tmp_path: Path) -> 
     assert ended.returncode == 0, ended.stderr
     [row] = [line for line in ended.stdout.splitlines() if SHOP in line]
     cells = [cell.strip() for cell in row.strip("│ ").split("│")]
-    assert cells == [SHOP, "closed", "4,000", "12", "3.2 s", "never", "0", "4 ms", "1.2 min"]
+    assert cells == [SHOP, "closed", "4,000", "12", "3.2 s", "never", "0", "4 ms", "1.2 min", ""]
+    assert "orders do not come in" not in ended.stdout
+
+
+async def test_status_shows_whether_orders_come_in_and_why_they_do_not(kept: Kept, tmp_path: Path) -> None:
+    await kept.status("well", intake=IntakeStatus(lag_s=1.25))
+    await kept.status("late", intake=IntakeStatus(lag_s=7_200.0, reason="HTTP 403: no right to read orders"))
+
+    ended = holdfast("channels", "status", cwd=tmp_path)
+
+    assert ended.returncode == 0, ended.stderr
+    rows = [line.strip("│ ").split("│") for line in ended.stdout.splitlines() if "closed" in line]
+    assert {row[0].strip(): row[-1].strip() for row in rows} == {"well": "1.2 s", "late": "2.0 h"}
+    assert "late: orders do not come in: HTTP 403: no right to read orders" in ended.stdout
+    assert "well: orders" not in ended.stdout
 
 
 async def test_status_for_programs_shows_all_that_is_known(kept: Kept, tmp_path: Path) -> None:

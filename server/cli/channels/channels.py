@@ -70,6 +70,9 @@ def status(watch: bool, partition: str, as_json: bool, **overrides: object) -> N
                 halted: it is not called again until you correct the cause
     dead        values that the channel refuses: see holdfast channels dead-letters CHANNEL
     lag         time from a change of the stock to the channel's own confirmation
+    orders      how long ago all changes of its orders were known; empty: they do not come in by themselves
+
+    What keeps orders from coming in is said below the table. The exit code leaves it out.
 
     A channel of which listings are kept, and which no running server has, is named with the way to remove them.
 
@@ -132,13 +135,18 @@ def _shown(partition: str, found: Standing) -> Group | Text:
         for channel, status in found.statuses.items()
         if status.circuit != "closed" and status.reason
     ]
+    reasons += [
+        Text(f"{channel}: orders do not come in: {status.intake.reason}", style="red")
+        for channel, status in found.statuses.items()
+        if status.intake is not None and status.intake.reason
+    ]
     remarks = [Text(remark, style="yellow") for remark in found.remarks()]
     return Group(_table(found), *reasons, *remarks)
 
 
 def _table(found: Standing) -> Table:
     table = Table("channel", "circuit")
-    for name in ("listings", "dirty", "unsent", "last confirmed", "dead", "lag p50", "lag p99"):
+    for name in ("listings", "dirty", "unsent", "last confirmed", "dead", "lag p50", "lag p99", "orders"):
         table.add_column(name, justify="right")
     for channel in found.channels:
         row = _row(channel, found)
@@ -163,6 +171,7 @@ def _row(channel: str, found: Standing) -> _Row:
         _dead(status),
         _seconds(status.lag_p50_s),
         _seconds(status.lag_p99_s),
+        _seconds(status.intake.lag_s if status.intake is not None else None),
     )
     return _Row(cells, _in_trouble(status))
 
