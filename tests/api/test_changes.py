@@ -251,8 +251,14 @@ async def test_given_idle_streams_when_time_passes_then_the_store_is_not_asked(
     async with opened(server) as api, contextlib.AsyncExitStack() as stack:
         for _ in range(20):
             await stack.enter_async_context(stream(api))
-        await asyncio.sleep(0.2)
-        before = _journal_and_script_calls(server)
+        before = -1
+
+        def is_quiet() -> bool:
+            nonlocal before
+            earlier, before = before, _journal_and_script_calls(server)
+            return earlier == before
+
+        await wait_until(is_quiet, "all streams have begun", every_s=0.2)
         await asyncio.sleep(1.5)  # three looks of every stream
         assert _journal_and_script_calls(server) - before <= HEARTBEAT_READS
 

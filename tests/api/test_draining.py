@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from tests.conftest import wait_until
@@ -34,7 +35,7 @@ async def test_given_busy_kept_alive_connections_when_the_server_stops_then_ever
     async with asyncio.TaskGroup() as callers:
         for number in range(CALLERS):
             callers.create_task(reserve_until_refused(server.host, server.port, f"c{number}", books, order))
-        await asyncio.sleep(0.5)  # under load
+        await wait_until(lambda: all(f"c{each}-1" in books.statuses for each in range(CALLERS)), "all are kept alive")
         server.process.terminate()
     assert server.process.wait(30) == 0
     server.start()
@@ -103,15 +104,18 @@ async def test_given_everything_that_can_hang_when_the_server_stops_then_it_take
     body.sendall(b"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n")
     async with opened(server) as api:
         await api.count("A", 10)
-        server.signal_store(signal.SIGSTOP)
-        waiting = asyncio.create_task(api.reserve("A", 1, "r1"))
-        await asyncio.sleep(0.3)  # it is on its way
-        began_s = time.monotonic()
-        server.process.terminate()
-        await asyncio.to_thread(server.process.wait, 30)
-        took_s = time.monotonic() - began_s
-        await asyncio.gather(waiting, return_exceptions=True)
-    for caller in (*callers, body):
+    server.signal_store(signal.SIGSTOP)
+    waiting = socket.create_connection((server.host, server.port))
+    content = msgspec.json.encode(order("r1"))
+    waiting.sendall(
+        b"POST /v1/reservations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (len(content), content)
+    )
+    began_s = time.monotonic()
+    server.process.terminate()
+    await asyncio.to_thread(server.process.wait, 30)
+    took_s = time.monotonic() - began_s
+    for caller in (*callers, body, waiting):
         caller.close()
     assert 0.2 < took_s < 3 + 1.5
 
