@@ -195,7 +195,7 @@ async def stray_keys(client: Redis) -> list[str]:
 
 
 async def close_locations(client: Redis, ledger: Ledger, *names: str) -> None:
-    """Describe locations as closed."""
+    """Register locations as closed."""
     locations = LocationStore(client, ledger.keyspace, RETENTION.packed())
     await locations.put([Location(name, open=False) for name in names], "tester")
 

@@ -3,7 +3,7 @@
 -- KEYS  the ten keys of one partition, see lib/context.lua, and
 --       [11] locations  hash  location -> its description, as JSON; "\0version" -> how often they have changed
 --       [12] likeness   hash  see lib/likeness.lua
--- ARGV  [1] limits  [2] MessagePack [actor, most (locations that can be described), [[name, description, is_open], …],
+-- ARGV  [1] limits  [2] MessagePack [actor, most (locations that can be registered), [[name, description, is_open], …],
 --       version of the folds, {name -> fold}, allow_similar]
 -- Reply MessagePack [whether there is room for them, version of the places, [[name, known name that it is like], …]];
 --       without room nothing changes, and a location that is like another, but not known, is left out
@@ -13,12 +13,12 @@
 
 local VERSION = '\0version' -- no name of a location holds a zero byte
 
-local NAME, DESCRIPTION, IS_OPEN = 1, 2, 3 -- places in a described location
+local NAME, DESCRIPTION, IS_OPEN = 1, 2, 3 -- places in a description
 
--- Whether the locations can be described without there being more than most.
-local function has_room(locations, most, described)
+-- Whether the locations can be registered without there being more than most.
+local function has_room(locations, most, descriptions)
   local names = {}
-  for i, each in ipairs(described) do names[i] = each[NAME] end
+  for i, each in ipairs(descriptions) do names[i] = each[NAME] end
   local count, known = call('HLEN', locations), hash_get_many(locations, names)
   if call('HEXISTS', locations, VERSION) == 1 then count = count - 1 end
   local added = 0
@@ -30,10 +30,10 @@ end
 
 -- Opens and closes what the descriptions say. Returns the notes of the journal, the names of all locations that are
 -- closed now, and whether that has changed.
-local function reopened(described)
+local function reopened(descriptions)
   local closed, notes, has_changed = {}, {}, false
   for name in pairs(places_now().closed or NONE) do closed[name] = true end
-  for _, each in ipairs(described) do
+  for _, each in ipairs(descriptions) do
     local name, is_open = each[NAME], each[IS_OPEN]
     notes[#notes + 1] = {'location', name}
     if is_open == (closed[name] == true) then
@@ -48,10 +48,10 @@ local function reopened(described)
 end
 
 -- Takes out what is new and like a known name. Returns what is left, and {name, known name} of the others.
-local function without_similar(described)
+local function without_similar(descriptions)
   local left, similar = {}, {}
-  for _, each in ipairs(described) do
-    local now = place_rules.current(each[NAME]) -- an old name is not described: it means another one
+  for _, each in ipairs(descriptions) do
+    local now = place_rules.current(each[NAME]) -- an old name is not registered: it means another one
     local other = now ~= each[NAME] and now or likeness.name('location', each[NAME])
     if other then similar[#similar + 1] = {each[NAME], other} else left[#left + 1] = each end
   end
@@ -59,21 +59,21 @@ local function without_similar(described)
 end
 
 local function describe_locations(args, keys)
-  local locations, actor, most, described, version, folds, is_allowed = keys[11], unpack(unpack_msg(args[2]))
-  if not has_room(locations, most, described) then return pack({false, places_now().version, NONE}) end
+  local locations, actor, most, descriptions, version, folds, is_allowed = keys[11], unpack(unpack_msg(args[2]))
+  if not has_room(locations, most, descriptions) then return pack({false, places_now().version, NONE}) end
   local similar
   likeness.begin(keys[12])
   likeness.ask(version, is_allowed, NONE, folds)
-  described, similar = without_similar(described)
-  if #described == 0 then return pack({true, places_now().version, similar}) end
-  likeness.describe()
-  local notes, closed, has_changed = reopened(described)
+  descriptions, similar = without_similar(descriptions)
+  if #descriptions == 0 then return pack({true, places_now().version, similar}) end
+  likeness.register()
+  local notes, closed, has_changed = reopened(descriptions)
   local pairs_to_set = {}
-  for _, each in ipairs(described) do push(pairs_to_set, each[NAME], each[DESCRIPTION]) end
+  for _, each in ipairs(descriptions) do push(pairs_to_set, each[NAME], each[DESCRIPTION]) end
   flush('HSET', locations, pairs_to_set)
   local before = call('HGET', locations, VERSION) or '0'
   local after = string.format('%.0f', call('HINCRBY', locations, VERSION, 1))
-  -- An older release, which does not know of the closed ones here, may have described locations meanwhile.
+  -- An older release, which does not know of the closed ones here, may have registered locations meanwhile.
   local is_settled = (call('HGET', META, 'closed_as_of') or '0') == before
   if has_changed then place_rules.set_closed(closed) end
   if is_settled then call('HSET', META, 'closed_as_of', after) end

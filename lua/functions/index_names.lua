@@ -4,7 +4,7 @@
 --       [11] likeness     hash  see lib/likeness.lua
 --       [12] supply_skus  hash  sku -> ids of its expected receipts
 -- ARGV  [1] limits  [2] MessagePack [version of the folds, [[sku, fold], …], [[location, fold], …], whether a location
---       was described, whether these are the last]
+--       was registered, whether these are the last]
 -- Reply MessagePack: whether they were noted; false: the hash has folds of a later table
 --
 -- A SKU that is gone by now is left out, but not an old name of one. It can be repeated and interrupted without harm.
@@ -22,7 +22,7 @@ local function are_stored(named, supply_skus)
 end
 
 local function index_names(args, keys)
-  local version, skus, locations, is_described, is_last = unpack(unpack_msg(args[2]))
+  local version, skus, locations, is_registered, is_last = unpack(unpack_msg(args[2]))
   likeness.begin(keys[11])
   if not likeness.open(version) then return pack(false) end
   local stored = are_stored(skus, keys[12])
@@ -30,7 +30,7 @@ local function index_names(args, keys)
     if stored[i] then likeness.add('sku', each[FOLD], each[NAME]) end
   end
   for _, each in ipairs(locations) do likeness.add('location', each[FOLD], each[NAME]) end
-  if is_described then likeness.describe() end
+  if is_registered then likeness.register() end
   likeness.write()
   if is_last then likeness.complete() end
   return pack(true)

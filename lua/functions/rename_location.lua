@@ -14,7 +14,7 @@
 --                  · names_unread: the index of names is not complete yet
 --                  · "described": the description is another by now
 --
--- From "begin" on, both names mean the same. Both are described until the end: a process that has not read of the new
+-- From "begin" on, both names mean the same. Both are registered until the end: a process that has not read of the new
 -- one yet finds SKUs by the old one. A call of "move" moves each of its SKUs whole: the stock record, its place
 -- in the list, the log of on_hand, the rules that stand by SKU and location. So a kill leaves each under one name.
 -- The journal has a change "renamed" with two lines for each SKU, and one without lines for "begin" and for "end".

@@ -72,7 +72,7 @@ function journal(operation, actor, channel, id, state, lines, notes)
   if backorder_queue then backorders.fill() end
 end
 
--- Adds the change by which locations were described, closed or opened. notes: which ones; the version of the places is
+-- Adds the change by which locations were registered, closed or opened. notes: which ones; the version of the places is
 -- added. server/store/repositories/locations.py reads them.
 function journal_places(actor, notes)
   notes[#notes + 1] = {'places', places_now().version}

@@ -5,7 +5,7 @@
 -- hash likeness   kind \0 fold -> the names with this fold, \0 between them: one, unless allow_similar let more in
 --                 "\0version"   -> the version of the table that made the folds
 --                 "\0complete"  -> there once all names stored before are in it; until then nothing is refused
---                 "\0described" -> there once a location was described: then new ones have to be meant, too
+--                 "\0described" -> there once a location was registered: then new ones have to be meant, too
 -- kind            sku or location
 -- asked           what the running operation names: {version, is_allowed, folds = {kind -> {name -> fold}}}, or nil
 -- A name stays in it while its stock record does, which is for ever, unless it is renamed or deleted.
@@ -17,11 +17,11 @@ do
 likeness.LENGTH = 4 -- of the fields in front of an operation: "named", version, folds of SKUs, folds of locations
 local VERSION_AT, SKUS_AT, LOCATIONS_AT = 1, 2, 3 -- their places, counted from "named"
 local NAMES_MAX = 20 -- of a fold; with so many it tells nothing apart, so nothing is refused or added
-local VERSION, COMPLETE, DESCRIBED = '\0version', '\0complete', '\0described'
+local VERSION, COMPLETE, REGISTERED = '\0version', '\0complete', '\0described'
 
 local key -- of the hash
 local known, changes -- field -> its value, or false; {field, value before} for each change of this call, in order
-local state -- {version, is_complete, is_described, is_new} of the hash, nil: not read
+local state -- {version, is_complete, is_registered, is_new} of the hash, nil: not read
 local asked
 
 -- Begins a call of a function that declares the hash.
@@ -51,8 +51,8 @@ end
 
 -- Reads what the hash is. That of a partition in which nothing was ever stored is complete.
 local function read_state()
-  local version, is_complete, is_described = unpack(call('HMGET', key, VERSION, COMPLETE, DESCRIBED))
-  state = {version = tonumber(version or nil), is_complete = is_complete, is_described = is_described, is_new = false}
+  local version, is_complete, is_registered = unpack(call('HMGET', key, VERSION, COMPLETE, REGISTERED))
+  state = {version = tonumber(version or nil), is_complete = is_complete, is_registered = is_registered, is_new = false}
   if not version then
     state.version, state.is_new = asked.version, true
     state.is_complete = call('EXISTS', SKUS, JOURNAL) == 0
@@ -95,7 +95,7 @@ local function add(field, names, name)
 end
 
 -- Makes a name known. Returns nil, or the outcome that refuses it and the name that is like it. is_meant: a location
--- need not be described.
+-- need not be registered.
 local function claim(kind, name, is_meant)
   local fold = asked.folds[kind][name]
   if not fold then return nil end
@@ -106,9 +106,9 @@ local function claim(kind, name, is_meant)
     -- An older release beside this one may have stored the SKU.
     local is_stored = names and kind == 'sku' and call('HEXISTS', SKUS, name) == 1
     if names and not is_full(names) and not is_stored then return 'similar_name', names:match('^%Z*') end
-    local is_meant_to_be = is_meant or not state.is_described or kind == 'sku' or name == DEFAULT_LOCATION
+    local is_meant_to_be = is_meant or not state.is_registered or kind == 'sku' or name == DEFAULT_LOCATION
     if not names and not is_meant_to_be then
-      return 'undescribed_location', ''
+      return 'unregistered_location', ''
     end
   end
   add(field, names, name)
@@ -191,11 +191,11 @@ function likeness.move(kind, from, to)
   likeness.add(kind, to[1], to[2])
 end
 
--- From now on locations have to be described, or meant.
-function likeness.describe()
-  if not is_readable() or state.is_described then return end
-  state.is_described = true
-  set(DESCRIBED, '1')
+-- From now on locations have to be registered, or meant.
+function likeness.register()
+  if not is_readable() or state.is_registered then return end
+  state.is_registered = true
+  set(REGISTERED, '1')
 end
 
 -- Makes the hash that of a version: what was folded by an older table goes. Returns false where the version is older.
@@ -206,7 +206,7 @@ function likeness.open(version)
   if state.is_new or state.version < version then
     call('UNLINK', key)
     call('HSET', key, VERSION, version)
-    if state.is_described then call('HSET', key, DESCRIBED, '1') end
+    if state.is_registered then call('HSET', key, REGISTERED, '1') end
     state.version, state.is_new = version, nil
   end
   return true

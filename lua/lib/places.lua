@@ -10,7 +10,7 @@
 --   location_names    MessagePack {old name -> what the location is called now}, always flat
 --   moving_locations  MessagePack {new name -> old name}: those of which SKUs still lie under the old one, see
 --                     functions/rename_location.lua. Closed ones are closed under both names
--- A location is open unless it is among the closed ones, whether it was described or not.
+-- A location is open unless it is among the closed ones, whether it was registered or not.
 --
 -- load_partition() reads all of this, once per call; the functions do it where it was not done
 -- partition_seq()  the last seq of the partition, this call included

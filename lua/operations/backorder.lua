@@ -4,7 +4,7 @@
 -- Effect  the rule applies to new reservations; lines that wait keep their date. The SKU becomes known at the location,
 --         so that it can be ordered before the first units arrive.
 -- Answers stock_changed · unknown_sku (limit 0 where the SKU is not known) · too_many_places · similar_name
---         · undescribed_location
+--         · unregistered_location
 
 local function set_backorder(fields, at)
   local actor, sku = fields[at + SetBackorder.actor], fields[at + SetBackorder.sku]

@@ -6,7 +6,7 @@
 --         replaces: the key is taken over from a count with another body, see lib/batch.lua
 -- Answers stock_changed · invalid (a baseline that the partition has not reached) · ahead_of_clock · baseline_expired
 --         · counted_since (a later count was here before) · out_of_range · too_many_places · similar_name
---         · undescribed_location
+--         · unregistered_location
 
 -- By how much on_hand and the safety stock change, in the order of a stock record.
 local function deltas_to(record, on_hand, safety)

@@ -4,7 +4,7 @@
 -- Effect  the expected receipt is set to these values, and its names are known. The units that were received against
 --         it stay, so that a repeated request has no effect; also where it was removed meanwhile. No stock changes.
 -- Answers expected_receipt_changed · id_reused (the id belongs to another SKU) · too_many_receipts
---         · similar_name · undescribed_location
+--         · similar_name · unregistered_location
 
 local function expect(fields, at)
   local document, sku = expected_receipts[fields[at + Expect.supply_id]], aliases.current(fields[at + Expect.sku])

@@ -2,7 +2,7 @@
 --
 -- Fields  Receive in server/domain/operations/stock.py
 -- Effect  on_hand +; the SKU becomes known at the location
--- Answers stock_changed · out_of_range · too_many_places · similar_name · undescribed_location
+-- Answers stock_changed · out_of_range · too_many_places · similar_name · unregistered_location
 
 local function receive(fields, at)
   local actor, sku, location = fields[at + Receive.actor], fields[at + Receive.sku], fields[at + Receive.location]

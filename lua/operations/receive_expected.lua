@@ -4,7 +4,7 @@
 -- Effect  on_hand +, and as many units are no longer expected. The SKU becomes known at the location. More units than
 --         were expected are received as well; none are expected then.
 -- Answers stock_changed · unknown_supply (no expected receipt has this id, or it is of another SKU)
---         · out_of_range · too_many_places · similar_name · undescribed_location
+--         · out_of_range · too_many_places · similar_name · unregistered_location
 
 local function receive_expected(fields, at)
   local actor, id = fields[at + ReceiveExpected.actor], fields[at + ReceiveExpected.supply_id]

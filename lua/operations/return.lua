@@ -5,7 +5,7 @@
 -- Effect  on_hand +, and damaged or quality_control + by the disposition. The SKU becomes known at the location. The
 --         state of the reservation stays; its lines count the returned units. Those of an untracked SKU go nowhere.
 -- Answers changed · unknown_reservation · not_fulfilled · exceeds_remaining (more than was shipped and not returned)
---         · line_unmapped · out_of_range · too_many_places · similar_name · undescribed_location
+--         · line_unmapped · out_of_range · too_many_places · similar_name · unregistered_location
 
 -- Returns each wanted part to the stock and counts it in its line. Returns the journal lines and the stock entries.
 local function receive_lines(record, wanted)

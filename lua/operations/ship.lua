@@ -3,7 +3,7 @@
 -- Fields  Ship in server/domain/operations/transfers.py
 -- Effect  on_hand - at the source, only of available units; the transfer is in transit, and its destination known
 -- Answers transfer_changed · id_reused · unknown_sku · exceeds_available (reserved units stay) · retry_after_expiry
---         · similar_name · undescribed_location
+--         · similar_name · unregistered_location
 
 local function entries_of(lines)
   local entries = {}

@@ -100,7 +100,7 @@ class Publisher:
     flush_s
         How many seconds apart what channels store is written.
     settle
-        Has the scripts know which locations are closed, where an older release has described them.
+        Has the scripts know which locations are closed, where an older release has registered them.
     orders
         Where the orders of channels are booked and written down; None: none come in.
 

@@ -117,7 +117,7 @@ def count(
       holdfast count --begin
       holdfast count store.csv --location store-b --baseline 48211 --differences differences.csv
 
-    A location that is not described is refused where others are, and so is a name that a known one is like, such as
+    A location that is not registered is refused where others are, and so is a name that a known one is like, such as
     İZMİR for izmir. If it is meant, add --new.
 
     It prints the differences, the SKUs that were not counted, and the orders that are short of units. Within a day the

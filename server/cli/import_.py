@@ -40,7 +40,7 @@ def import_(file: Path, *, again: bool, allow_similar: bool, **options: Any) -> 
     file was imported in between, it counts. For a new count with the same content, add --again.
 
     A new SKU or location that a known one is like, such as MAIN for main, is refused. So is a location that is not
-    described, where others are. If it is meant, add --new for all rows, or the column for one.
+    registered, where others are. If it is meant, add --new for all rows, or the column for one.
 
     A dry run changes nothing. It says what each row would change, and which rows are bad. It also warns of new names
     that differ from a known one by a dash or a blank, such as TS1001 from TS-1001, which are not refused.

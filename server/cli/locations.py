@@ -1,4 +1,4 @@
-"""``holdfast locations``: describe warehouses and stores from a CSV file, rename and delete them."""
+"""``holdfast locations``: register warehouses and stores from a CSV file, rename and delete them."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @click.group()
 def locations() -> None:
-    """Describe, rename and delete warehouses and stores.
+    """Register, rename and delete warehouses and stores.
 
     \b
       holdfast locations import locations.csv
@@ -36,7 +36,7 @@ def locations() -> None:
 @import_options
 @allow_similar_option
 def import_(file: Path, *, allow_similar: bool, **options: Any) -> None:
-    """Describe locations from a CSV file.
+    """Register locations from a CSV file.
 
     The first line names the columns: name, and optionally kind (warehouse or store), lat and lon (degrees), priority
     (higher comes first), footfall, open (yes or no) and groups (separated by |). UTF-8; comma, semicolon or tab.

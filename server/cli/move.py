@@ -41,7 +41,7 @@ def move(file: Path, *, again: bool, allow_similar: bool, **options: Any) -> Non
       holdfast move delivery.csv --report bad.csv
 
     A new SKU or location that a known one is like, such as MAIN for main, is refused. So is a location that is not
-    described, where others are. If it is meant, add --new for all rows, or the column for one.
+    registered, where others are. If it is meant, add --new for all rows, or the column for one.
 
     Rows of one SKU take effect in the order of the file. Within a day the same file changes nothing when it is run
     again. So run an interrupted one again. For a new delivery with the same content, add --again. Only a count has

@@ -33,7 +33,7 @@ from server.service.known_locations import check_known
 from server.service.rules import unknown_skus
 from server.store.command_session import OpenStore
 from server.store.keys import Keyspace
-from server.store.repositories.locations import described_names
+from server.store.repositories.locations import registered_names
 from server.store.repositories.replenishment import ReplenishmentStore
 from server.store.repositories.safety_stock import SafetyStore
 
@@ -271,7 +271,7 @@ async def _check_location(store: OpenStore, partition: str, where: tuple[str, st
         return
     keyspace = Keyspace(partition)
     try:
-        described = await described_names(store.client, keyspace)
-        await check_known(store.client, keyspace, described, {"--location": where[1]})
+        registered = await registered_names(store.client, keyspace)
+        await check_known(store.client, keyspace, registered, {"--location": where[1]})
     except InvalidError as error:
         raise failure(f"{error.field} {error.rule}") from None

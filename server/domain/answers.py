@@ -16,7 +16,7 @@ class LineRefusal(msgspec.Struct, array_like=True, frozen=True):
 
     ``counter``: for ``out_of_range``, what would leave its range: a bucket, ``available``, ``allocation``, or
     ``shortage``, the units that an order takes though they are not there. For ``similar_name`` and
-    ``undescribed_location`` what is not known, ``sku`` or ``location``; ``similar`` is the known name that is like it.
+    ``unregistered_location`` what is not known, ``sku`` or ``location``; ``similar`` is the known name that is like it.
     For ``exceeds_remaining``, ``line`` says that there is no such line; there are ``lines_there``, numbered from 1.
     """
 

@@ -16,7 +16,7 @@ FOOTFALL_MAX: Final = 1_000_000_000
 GROUPS_MAX: Final = 16
 """Groups of one location."""
 LOCATIONS_MAX: Final = 5_000
-"""Locations that can be described in one partition: every server process keeps all of them in memory."""
+"""Locations that can be registered in one partition: every server process keeps all of them in memory."""
 
 Kind = Literal["warehouse", "store"]
 
@@ -33,7 +33,7 @@ class Location(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``priority``: higher comes first. ``footfall``: visitors, in whatever unit the merchant counts them.
     ``open`` false: it takes no new reservations; those that exist stay as they are. ``renamed_to``: it is called so
-    now, and is described under both names while its SKUs move.
+    now, and is registered under both names while its SKUs move.
     """
 
     name: str
@@ -108,12 +108,12 @@ class Standing(NamedTuple):
     priority: int
 
 
-UNDESCRIBED: Final = Standing(NOWHERE, 0, 0)
+UNREGISTERED: Final = Standing(NOWHERE, 0, 0)
 """That of a location that is not registered: an open warehouse, in no group."""
 
 
 class Directory:
-    """The described locations of a partition at one moment. ``version`` grows with each change of any of them."""
+    """The registered locations of a partition at one moment. ``version`` grows with each change of any of them."""
 
     def __init__(self, locations: Iterable[Location] = (), version: int = 0) -> None:
         self.version = version
@@ -134,7 +134,7 @@ class Directory:
 
     @cached_property
     def standings(self) -> Mapping[str, Standing]:
-        """What each described location is ranked by; it is the same for many orders."""
+        """What each registered location is ranked by; it is the same for many orders."""
         return {
             each.name: Standing(vector(each.position), each.footfall, each.priority) for each in self.locations.values()
         }

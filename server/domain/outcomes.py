@@ -333,10 +333,10 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "Send the name that is known, which `similar` has. If it is another thing, send `allow_similar` true. Nothing"
         " changed.",
     ),
-    "undescribed_location": Outcome(
+    "unregistered_location": Outcome(
         422,
         "No such location",
-        "Locations are described here, and this one is not. Correct the name, or describe it first with"
+        "Locations are registered here, and this one is not. Correct the name, or register it first with"
         " `PUT /v1/locations/{location}`. To make it known all the same, send `allow_similar` true. Nothing changed.",
     ),
     "out_of_stock": Outcome(

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 import msgspec
 
-from server.domain.locations import UNDESCRIBED, Directory, Position, Standing, vector
+from server.domain.locations import UNREGISTERED, Directory, Position, Standing, vector
 from server.domain.operations.reservations import Edit, MapLines, Order, Reserve
 
 Strategy = Literal["nearest", "most_stock", "lowest_footfall", "priority"]
@@ -171,7 +171,7 @@ def ranked(directory: Directory, rules: Rules, names: Iterable[str]) -> list[Can
     in_names = sorted(names)
     by_stock = "most_stock" in rules.strategies
     place = rules.strategies.index("most_stock") if by_stock else len(rules.strategies)
-    there = [directory.standings.get(name, UNDESCRIBED) for name in in_names]
+    there = [directory.standings.get(name, UNREGISTERED) for name in in_names]
     before = _columns(there, rules.strategies[:place], rules.position)
     after = _columns(there, rules.strategies[place + 1 :], rules.position)
     first, all_keys = _keys(before, len(there)), _keys([*before, *after], len(there))

@@ -58,7 +58,7 @@ class LocationView(msgspec.Struct, frozen=True):
 
 
 class LocationList(msgspec.Struct, frozen=True):
-    """Every location that was described, by name."""
+    """Every location that was registered, by name."""
 
     locations: list[LocationView]
 

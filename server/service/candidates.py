@@ -1,4 +1,4 @@
-"""Which locations an order with ``sourcing`` may be taken from: those where its SKUs are, described or not.
+"""Which locations an order with ``sourcing`` may be taken from: those where its SKUs are, registered or not.
 
 The store looks at so many of them in one script. Where there are more, their levels are read in slices before, and
 those with units are sent.

@@ -130,8 +130,8 @@ async def set_rules(caller: Caller, channel: str, body: ChannelRulesBody) -> Rul
     partition = caller.partition
     named = {f"locations[{i}]": location for i, location in enumerate(given.get("locations", []))}
     if named:
-        described = (await partition.locations.current()).locations
-        await check_known(partition.client, partition.keyspace, described, named)
+        registered = (await partition.locations.current()).locations
+        await check_known(partition.client, partition.keyspace, registered, named)
     await written(store_of(caller).set_rules(settings.name, given, caller.actor))
     await written(limit_orders(caller.partition))
     return answer

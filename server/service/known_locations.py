@@ -13,11 +13,11 @@ from server.store.repositories.locations import places_of_stock
 
 
 async def check_known(
-    client: StoreClient, keyspace: Keyspace, described: Iterable[str], named: Mapping[str, str]
+    client: StoreClient, keyspace: Keyspace, registered: Iterable[str], named: Mapping[str, str]
 ) -> None:
-    """Refuse locations that were never described and never had stock; the default one is always there.
+    """Refuse locations that were never registered and never had stock; the default one is always there.
 
-    ``described``: the described locations. ``named``: those to be checked, by their fields.
+    ``registered``: the registered locations. ``named``: those to be checked, by their fields.
 
     Raises
     ------
@@ -27,7 +27,7 @@ async def check_known(
         The store did not answer in time.
 
     """
-    known = {*described, DEFAULT_LOCATION, *(await in_report_time(read_location_names(client, keyspace))).newest}
+    known = {*registered, DEFAULT_LOCATION, *(await in_report_time(read_location_names(client, keyspace))).newest}
     unknown = set(named.values()) - known
     if unknown:
         known |= await in_report_time(_stocked(client, keyspace, unknown))
@@ -35,8 +35,8 @@ async def check_known(
         if name not in known:
             raise InvalidError(
                 field,
-                f"names {name}, which is not described and never had stock{did_you_mean(name, known) or '.'}"
-                " Correct it, or describe it first with PUT /v1/locations/…",
+                f"names {name}, which is not registered and never had stock{did_you_mean(name, known) or '.'}"
+                " Correct it, or register it first with PUT /v1/locations/…",
             )
 
 

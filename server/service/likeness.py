@@ -28,18 +28,18 @@ def as_asked(body: AnyBody) -> AnyBody:
     return structs.replace(body, allow_similar=msgspec.UNSET)
 
 
-def with_nearest(answer: Answer, described: Iterable[str]) -> Answer:
-    """Return the answer; where it refuses a location for not being described, with the described one most like it."""
-    if not isinstance(answer, Refused) or answer.outcome != "undescribed_location" or not answer.lines:
+def with_nearest(answer: Answer, registered: Iterable[str]) -> Answer:
+    """Return the answer; where it refuses a location for not being registered, with the registered one most like it."""
+    if not isinstance(answer, Refused) or answer.outcome != "unregistered_location" or not answer.lines:
         return answer
-    known = [*described, DEFAULT_LOCATION]
+    known = [*registered, DEFAULT_LOCATION]
     lines = [structs.replace(line, similar=closest(line.location, known)) for line in answer.lines]
     return structs.replace(answer, lines=lines)
 
 
 async def told(caller: Caller, answer: Answer) -> Answer:
     """Return the ledger's answer with the name of the location that may be meant, if the store can still be read."""
-    if not isinstance(answer, Refused) or answer.outcome != "undescribed_location":
+    if not isinstance(answer, Refused) or answer.outcome != "unregistered_location":
         return answer
     try:
         return with_nearest(answer, (await caller.partition.locations.current()).locations)

@@ -30,7 +30,7 @@ async def lines_operation(caller: Caller, target: str, body: ChangeLinesBody) ->
     if all(line.quantity is msgspec.UNSET for line in body.lines):
         return _map_lines_operation(caller, target, body, found)
     edits = [_line_edit(i, line, found) for i, line in enumerate(body.lines)]
-    # The first reading tells the store which are closed, if an older release has described them.
+    # The first reading tells the store which are closed, if an older release has registered them.
     await caller.partition.locations.current()
     ttl_ms = 0 if body.ttl_s is msgspec.UNSET else body.ttl_s * 1000
     return Edit(

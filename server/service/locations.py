@@ -18,7 +18,7 @@ from server.store.connection.timeouts import in_time
 from server.store.repositories.location_names import read_location_names, read_moved
 from server.store.repositories.locations import TooManyLocationsError
 
-TOO_MANY = f"would be one more than the {LOCATIONS_MAX:,} locations that can be described"
+TOO_MANY = f"would be one more than the {LOCATIONS_MAX:,} locations that can be registered"
 
 
 def location_of(name: str, body: LocationBody) -> Location:
@@ -39,7 +39,7 @@ def location_of(name: str, body: LocationBody) -> Location:
 
 
 async def put_location(caller: Caller, name: str, body: LocationBody) -> Location:
-    """Describe a location anew. Closing one releases nothing: reservations there go on, new ones are refused.
+    """Register a location anew. Closing one releases nothing: reservations there go on, new ones are refused.
 
     Raises
     ------
@@ -79,9 +79,9 @@ async def find_location(caller: Caller, name: str) -> Location | None:
 
 
 async def all_locations(caller: Caller) -> Mapping[str, Location]:
-    """Read every location that was described, by name, in order of the names."""
+    """Read every location that was registered, by name, in order of the names."""
     found = (await caller.partition.locations.current()).locations
-    # While SKUs move from an old name, that is described, too.
+    # While SKUs move from an old name, that is registered, too.
     return {name: each for name, each in found.items() if not each.renamed_to}
 
 

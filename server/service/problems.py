@@ -110,7 +110,7 @@ def _unknown_location_of(line: LineRefusal) -> str:
     """Say that a location is not there, which one may be meant, and what to do."""
     hint = f"; did you mean {line.similar}?" if line.similar else "."
     return (
-        f"Locations are described here, and {line.location} is not described and has no stock{hint} Describe it first"
+        f"Locations are registered here, and {line.location} is not registered and has no stock{hint} Register it first"
         " with `PUT /v1/locations/{location}`, or send `allow_similar` true if it is to be new. Nothing changed."
     )
 
@@ -128,7 +128,7 @@ def _lines_there(line: LineRefusal) -> str:
 _DETAILS: Final[dict[str, Callable[[LineRefusal], str]]] = {
     "out_of_range": _range_of,
     "similar_name": _likeness_of,
-    "undescribed_location": _unknown_location_of,
+    "unregistered_location": _unknown_location_of,
     "exceeds_remaining": _lines_there,
 }
 """The details that name what was refused."""

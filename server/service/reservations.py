@@ -116,7 +116,7 @@ def make(caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Ord
     """
     if caller.partition.other_channels is not None and is_refused(caller.partition, operation):
         return repeated(caller, operation)
-    # The first reading of the locations tells the store which are closed, if an older release has described them.
+    # The first reading of the locations tells the store which are closed, if an older release has registered them.
     if body.sourcing is msgspec.UNSET and caller.partition.locations.known() is not None:
         return caller.ledger.run(numbered(caller, operation, operation) if operation.order_ref else operation)
     return _sourced(caller, body, operation)
@@ -273,7 +273,7 @@ async def relocate_operation(caller: Caller, target: str, body: RelocateBody) ->
         LineRelocation(line.line, line.quantity or 0, check_location(f"lines[{i}].to", line.to))
         for i, line in enumerate(body.lines)
     ]
-    # The first reading tells the store which are closed, if an older release has described them.
+    # The first reading tells the store which are closed, if an older release has registered them.
     await caller.partition.locations.current()
     return Relocate(caller.fingerprint("move", target, body), caller.actor, target, caller.key, moves)
 

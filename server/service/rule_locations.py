@@ -35,8 +35,8 @@ async def warn_of_unknown(partitions: Iterable[Partition]) -> None:
 
 async def _warn(partition: Partition, channel: str, location: str) -> None:
     try:
-        described = (await partition.locations.current()).locations
-        await check_known(partition.client, partition.keyspace, described, {"locations": location})
+        registered = (await partition.locations.current()).locations
+        await check_known(partition.client, partition.keyspace, registered, {"locations": location})
     except InvalidError as error:
         log.warning(
             "rule_location_unknown", partition=partition.keyspace.partition, channel=channel, location=location,

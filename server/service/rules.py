@@ -89,8 +89,8 @@ async def set_rules(
         if rule is not None and where[1] != ANY
     }
     if named:
-        described = (await partition.locations.current()).locations
-        await check_known(partition.client, partition.keyspace, described, named)
+        registered = (await partition.locations.current()).locations
+        await check_known(partition.client, partition.keyspace, registered, named)
     await written(store.set_rules(rules, caller.actor))
     return {where: rule for where, rule in rules.items() if rule is not None}
 

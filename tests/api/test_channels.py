@@ -693,7 +693,7 @@ async def test_given_a_rule_for_a_place_that_is_not_there_when_put_then_it_is_re
     problem = (await api.put(path, body)).problem(400, "invalid")
 
     assert [each["field"] for each in problem["errors"]] == [field]
-    assert "names izmr, which is not described and never had stock; did you mean izmir?" in problem["detail"]
+    assert "names izmr, which is not registered and never had stock; did you mean izmir?" in problem["detail"]
     (await api.put("/v1/locations/izmr", {})).ok()
     (await api.put(path, body)).ok()
 

@@ -74,7 +74,7 @@ async def test_given_many_skus_when_asked_for_a_channel_then_a_closed_store_coun
     assert [each["available"] for each in answer] == [2, 0, 7]
 
 
-async def test_given_a_location_that_nobody_described_when_another_is_closed_then_it_still_counts(api: Api) -> None:
+async def test_given_a_location_that_nobody_registered_when_another_is_closed_then_it_still_counts(api: Api) -> None:
     await api.count("A", 2, "depot")
     await api.count("A", 5, "store")
 

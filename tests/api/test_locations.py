@@ -26,7 +26,7 @@ async def three_stores(api: Api) -> None:
         await api.count("A", units, name)
 
 
-async def test_given_a_described_location_when_read_then_it_is_as_described(api: Api) -> None:
+async def test_given_a_registered_location_when_read_then_it_is_as_registered(api: Api) -> None:
     answer = await describe(
         api,
         "kadikoy",
@@ -50,7 +50,7 @@ async def test_given_a_described_location_when_read_then_it_is_as_described(api:
     assert (await api.get("/v1/locations")).ok() == {"locations": [answer]}
 
 
-async def test_given_a_location_when_described_anew_then_what_is_left_out_goes_back(api: Api) -> None:
+async def test_given_a_location_when_registered_anew_then_what_is_left_out_goes_back(api: Api) -> None:
     await describe(api, "kadikoy", kind="store", priority=5)
 
     answer = await describe(api, "kadikoy", open=False)

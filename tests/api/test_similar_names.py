@@ -95,14 +95,14 @@ async def test_given_a_refused_look_alike_when_sent_again_as_meant_under_its_key
     assert (await api.get("/v1/stock/a")).ok()["available"] == 5
 
 
-async def test_given_described_locations_when_stock_comes_to_a_mistyped_one_then_the_nearest_is_named(api: Api) -> None:
+async def test_given_registered_locations_when_stock_comes_to_a_mistyped_one_then_a_near_one_is_named(api: Api) -> None:
     await api.count("A", 1, "old")
     (await api.put("/v1/locations/izmir", {})).ok()
 
     refused = await api.put(at("A", "izmr"), {"on_hand": 2})
 
-    assert (refused.status, refused.body["outcome"]) == (422, "undescribed_location")
-    assert "izmr is not described and has no stock; did you mean izmir?" in refused.body["detail"]
+    assert (refused.status, refused.body["outcome"]) == (422, "unregistered_location")
+    assert "izmr is not registered and has no stock; did you mean izmir?" in refused.body["detail"]
     assert refused.body["lines"][0]["similar"] == "izmir"
     for location in ("izmir", "main", "old"):
         (await api.put(at("B", location), {"on_hand": 2})).ok()

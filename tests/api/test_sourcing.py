@@ -65,7 +65,7 @@ async def test_given_no_sourcing_when_reserved_then_a_line_without_a_location_me
     assert places((await reserve(api)).ok(201)) == ["main"]
 
 
-async def test_given_no_described_location_when_sourced_then_the_default_one_is_taken(api: Api) -> None:
+async def test_given_no_registered_location_when_sourced_then_the_default_one_is_taken(api: Api) -> None:
     await api.count("A", 1)
 
     assert places((await reserve(api, sourcing={"strategy": "priority"})).ok(201)) == ["main"]

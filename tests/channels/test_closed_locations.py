@@ -35,7 +35,7 @@ class Places:
         await self.store.put([Location(name) for name in names], "tester")
 
 
-async def described_by_an_older_release(client: Redis, ledger: Ledger, location: Location) -> None:
+async def registered_by_an_older_release(client: Redis, ledger: Ledger, location: Location) -> None:
     async with client.pipeline(transaction=True) as pipeline:
         pipeline.hset(ledger.keyspace.locations, location.name, msgspec.json.encode(location))
         pipeline.hincrby(ledger.keyspace.locations, "\0version", 1)
@@ -175,10 +175,10 @@ async def test_given_an_older_release_that_closes_a_store_when_nobody_orders_the
     async with publishing(store, ledger.keyspace.partition, [plan("shop", shop)]):
         await wait_until(shows(shop, A=5))
 
-        await described_by_an_older_release(client, ledger, Location("store", open=False))
+        await registered_by_an_older_release(client, ledger, Location("store", open=False))
         await wait_until(shows(shop, A=0))
 
-        await described_by_an_older_release(client, ledger, Location("store"))
+        await registered_by_an_older_release(client, ledger, Location("store"))
         await wait_until(shows(shop, A=5))
 
 
@@ -186,7 +186,7 @@ async def test_given_a_store_that_an_older_release_had_closed_when_this_one_star
     store: StoreProcess, client: Redis, ledger: Ledger, shop: PlainChannel
 ) -> None:
     await stock(ledger, 5, "A")
-    await described_by_an_older_release(client, ledger, Location("store", open=False))
+    await registered_by_an_older_release(client, ledger, Location("store", open=False))
 
     async with publishing(store, ledger.keyspace.partition, [plan("shop", shop)]):
         await wait_until(shows(shop, A=0))

@@ -60,7 +60,7 @@ def test_given_look_alikes_in_a_file_of_movements_when_run_again_as_meant_then_e
     assert (on_hand(shop, "A"), on_hand(shop, "a")) == ({"main": 7}, {"main": 2})
 
 
-def test_given_described_locations_when_another_is_counted_then_it_is_refused_and_the_nearest_is_named(
+def test_given_registered_locations_when_another_is_counted_then_it_is_refused_and_the_nearest_is_named(
     shop: Path,
 ) -> None:
     places = file(shop, "places.csv", "name\nizmir\nİZMİR\n")

@@ -1,4 +1,4 @@
-"""Sourcing sees what lies there: candidates are the locations where the SKUs are, described or not."""
+"""Sourcing sees what lies there: candidates are the locations where the SKUs are, registered or not."""
 
 import asyncio
 import random
@@ -57,7 +57,7 @@ async def agreed(caller: Caller, *wanted: tuple[str, int], sourcing: SourcingBod
 
 
 @pytest.mark.parametrize("sourcing", [PRIORITY, NEAREST, SourcingBody("most_stock"), SourcingBody("lowest_footfall")])
-async def test_given_a_place_that_nobody_described_when_another_is_described_then_units_there_can_be_ordered(
+async def test_given_a_place_that_nobody_registered_when_another_is_registered_then_units_there_can_be_ordered(
     caller: Caller, sourcing: SourcingBody
 ) -> None:
     await received(caller, {"main": 10})
@@ -68,7 +68,7 @@ async def test_given_a_place_that_nobody_described_when_another_is_described_the
     assert await agreed(caller, ("S", 9), sourcing=sourcing) == ["main"]
 
 
-async def test_given_only_places_that_nobody_described_when_sourced_then_all_of_them_are_candidates(
+async def test_given_only_places_that_nobody_registered_when_sourced_then_all_of_them_are_candidates(
     caller: Caller,
 ) -> None:
     await received(caller, {"depo": 2, "izmir": 5})
@@ -77,7 +77,7 @@ async def test_given_only_places_that_nobody_described_when_sourced_then_all_of_
     assert await agreed(caller, ("S", 5), sourcing=NEAREST) == ["izmir"]
 
 
-async def test_given_a_described_place_when_sourced_then_it_is_ranked_before_those_without_a_position(
+async def test_given_a_registered_place_when_sourced_then_it_is_ranked_before_those_without_a_position(
     caller: Caller,
 ) -> None:
     await received(caller, {"depo": 5, "izmir": 5})
@@ -87,7 +87,7 @@ async def test_given_a_described_place_when_sourced_then_it_is_ranked_before_tho
     assert await agreed(caller, ("S", 1)) == ["depo"]
 
 
-async def test_given_a_group_when_sourced_then_a_place_that_nobody_described_is_not_in_it(caller: Caller) -> None:
+async def test_given_a_group_when_sourced_then_a_place_that_nobody_registered_is_not_in_it(caller: Caller) -> None:
     await received(caller, {"main": 10, "izmir": 1})
     await put_location(caller, "izmir", LocationBody(groups=["stores"]))
     stores = SourcingBody("priority", group="stores")

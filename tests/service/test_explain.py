@@ -54,8 +54,8 @@ class FixedLocations(KnownLocations):
         self._directory = directory
 
 
-async def described(client: Redis, ledger: Ledger, *locations: Location) -> None:
-    """Describe locations in the store."""
+async def registered(client: Redis, ledger: Ledger, *locations: Location) -> None:
+    """Register locations in the store."""
     await LocationStore(client, ledger.keyspace, RETENTION.packed()).put(locations, "tester")
 
 
@@ -104,7 +104,7 @@ class Case:
 
     async def fill(self, ledger: Ledger, client: Redis) -> None:
         """Describe and stock the locations; where units are negative, that many were sold and are missing."""
-        await described(client, ledger, *self.directory.locations.values())
+        await registered(client, ledger, *self.directory.locations.values())
         for number, ((sku, name), units) in enumerate(self.stock.items()):
             await ops.moved(ledger, ops.count(sku, max(0, units), name))
             if units < 0:
@@ -262,7 +262,7 @@ async def test_given_a_line_that_names_a_closed_location_when_explained_then_the
 ) -> None:
     await ops.moved(ledger, ops.count("A", 3, "a"))
     lines, places = [line_body("A", 1, "shut"), line_body("A", 2)], [Location("a"), Location("shut", open=False)]
-    await described(client, ledger, *places)
+    await registered(client, ledger, *places)
 
     view = await explained(ledger, client, lines, *places)
 

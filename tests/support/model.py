@@ -289,7 +289,7 @@ class Model:
         self.stock: dict[Place, Stock] = {}
         self.closed: set[str] = set()
         self.known: dict[tuple[str, str], list[str]] = {}
-        self.described = False
+        self.registered = False
         self.limited: dict[str, set[str]] = {}
         self.reservations: dict[str, ModelReservation] = {}
         self.transfers: dict[str, Sent] = {}
@@ -539,29 +539,29 @@ class Model:
                 alike = known.setdefault((kind, fold(name)), []) if name in named else [name]
                 if name in alike:
                     continue
-                may_be_new = kind == "sku" or not self.described or name == "main"
+                may_be_new = kind == "sku" or not self.registered or name == "main"
                 if not op.allow_similar and (alike or not may_be_new):
-                    outcome = "similar_name" if alike else "undescribed_location"
+                    outcome = "similar_name" if alike else "unregistered_location"
                     return Refused(outcome, state, [LineRefusal(number, *place, units, 0, kind, "".join(alike[:1]))])
                 alike.append(name)
         self.known = known
         return None
 
     def describe(self, location: str) -> dict[str, str]:
-        """Describe a location; returned is what it is like, where it is new and may not be."""
+        """Register a location; returned is what it is like, where it is new and may not be."""
         alike = self.known.setdefault(("location", fold(location)), [])
         if alike and location not in alike:
             return {location: alike[0]}
         if not alike:
             alike.append(location)
-        self.described = True
+        self.registered = True
         return {}
 
     @property
     def likeness(self) -> dict[str, str]:
         """The whole index of names."""
         kept = {f"{kind}\0{folded}": "\0".join(names) for (kind, folded), names in self.known.items() if names}
-        if self.described:
+        if self.registered:
             kept["\0described"] = "1"
         return kept | {"\0version": str(FOLD_VERSION), "\0complete": "1"}
 

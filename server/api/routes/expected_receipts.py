@@ -60,7 +60,7 @@ ROUTES = [
     Route(
         "PUT", _ONE, put, Scope.STOCK, "Set what is to come, and when",
         {200: ExpectedReceiptView}, ExpectedReceiptBody,
-        outcomes=("id_reused", "too_many_receipts", "unknown_barcode", "similar_name", "undescribed_location"),
+        outcomes=("id_reused", "too_many_receipts", "unknown_barcode", "similar_name", "unregistered_location"),
         headers=("Idempotency-Key",), operation="expect",
     ),
     Route(

@@ -14,7 +14,7 @@ from server.service.problems import problem
 
 
 async def put(call: Call) -> LocationView:
-    """Describe a location anew. Closing one releases nothing: reservations there go on, new ones are refused."""
+    """Register a location anew. Closing one releases nothing: reservations there go on, new ones are refused."""
     body: LocationBody = call.body
     return await _view(call, await put_location(call.caller, call.named("name"), body))
 
@@ -26,7 +26,7 @@ async def read(call: Call) -> LocationView | Problem:
 
 
 async def read_many(call: Call) -> LocationList:
-    """Read every location that was described, by name."""
+    """Read every location that was registered, by name."""
     found = list((await all_locations(call.caller)).values())
     named = zip(found, await namings(call.caller, found), strict=True)
     return LocationList([location_view(location, *naming) for location, naming in named])
@@ -53,13 +53,13 @@ _ONE = "/v1/locations/{name}"
 
 
 ROUTES = [
-    Route("GET", "/v1/locations", read_many, Scope.READ, "Every location that was described", {200: LocationList}),
+    Route("GET", "/v1/locations", read_many, Scope.READ, "Every location that was registered", {200: LocationList}),
     Route(
         "GET", _ONE, read, Scope.READ, "What is known of one location",
         {200: LocationView}, outcomes=("invalid", "unknown_location"),
     ),
     Route(
-        "PUT", _ONE, put, Scope.STOCK, "Describe a location: what it is, where, and whether it is open",
+        "PUT", _ONE, put, Scope.STOCK, "Register a location: what it is, where, and whether it is open",
         {200: LocationView}, LocationBody, outcomes=("similar_name",),
     ),
     Route(

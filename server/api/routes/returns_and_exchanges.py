@@ -66,7 +66,7 @@ def _of_half(refused: Problem, half: BodyHalf) -> Problem:
 
 _RETURN = (
     "id_reused", "unknown_reservation", "unknown_barcode", "too_many_places", "exceeds_remaining", "not_fulfilled",
-    "out_of_range", "similar_name", "undescribed_location",
+    "out_of_range", "similar_name", "unregistered_location",
 )  # fmt: skip
 _KEY = ("Idempotency-Key",)
 _ONE = "/v1/reservations/{reservation_id}"

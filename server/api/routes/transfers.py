@@ -69,7 +69,7 @@ ROUTES = [
         "POST", "/v1/transfers", ship, Scope.STOCK, "Send units from one location to another",
         {201: TransferView}, ShipBody,
         outcomes=(
-            "id_reused", "unknown_barcode", "unknown_sku", "exceeds_available", "similar_name", "undescribed_location",
+            "id_reused", "unknown_barcode", "unknown_sku", "exceeds_available", "similar_name", "unregistered_location",
         ),
         headers=("Idempotency-Key",), operation="transfer_ship",
     ),

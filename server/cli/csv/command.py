@@ -31,7 +31,7 @@ file_argument: Final = click.argument("file", type=click.Path(exists=True, dir_o
 
 allow_similar_option: Final = click.option(
     "--allow-similar", "--new", is_flag=True,
-    help="Names that are not known yet are meant, even if known ones are like them or locations are described.",
+    help="Names that are not known yet are meant, even if known ones are like them or locations are registered.",
 )  # fmt: skip
 
 

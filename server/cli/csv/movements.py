@@ -20,7 +20,7 @@ from server.service.movements import operation_of, scan_of
 from server.service.problems import of_error
 from server.service.scans import Found, Scan, find_scans
 from server.store.keys import Keyspace
-from server.store.repositories.locations import described_names
+from server.store.repositories.locations import registered_names
 
 COLUMNS: Final = Columns(
     ("kind", "quantity"),
@@ -65,8 +65,8 @@ def movements_import(reason: str, salt: str = "", *, allow_similar: bool = False
         movements = _operations(caller, file, await _found(target, file), tally)
         movements = await _with_place_keys(target, movements, (name, salt), tally)
         ledger = target.store.ledger(target.partition)
-        described = await described_names(target.store.client, ledger.keyspace)
-        await send_rows(ledger, _by_sku(movements), tally, described)
+        registered = await registered_names(target.store.client, ledger.keyspace)
+        await send_rows(ledger, _by_sku(movements), tally, registered)
         if tally.unchanged and not tally.set:
             tally.hints.append("Nothing was done. If this is a new delivery with the same content, add --again.")
 

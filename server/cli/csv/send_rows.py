@@ -43,14 +43,14 @@ async def send_rows(
     ledger: Ledger,
     sequences: Iterable[Sequence[tuple[Row[T], StockOperation]]],
     tally: Tally,
-    described: Sequence[str] = (),
+    registered: Sequence[str] = (),
     see: See[T] | None = None,
 ) -> None:
     """Send the operations of rows: those of one sequence one after the other, as batches in flight may pass each other.
 
     What comes behind a count of a place that is no repeat is none either, and where it is one, so are they. So their
     keys have the seq of that count.
-    ``described``: the described locations, of which one may be meant where a location is not known.
+    ``registered``: the registered locations, of which one may be meant where a location is not known.
     ``see``: is given each row with its answer.
 
     Raises
@@ -68,7 +68,7 @@ async def send_rows(
                 answer = await _until_answered(ledger, _behind(operation, counted))
                 if isinstance(operation, Count) and operation.replaces and isinstance(answer, StockChanged):
                     counted[operation.location] = answer.level.seq
-                _add(tally, row, with_nearest(answer, described))
+                _add(tally, row, with_nearest(answer, registered))
                 if see is not None:
                     see(row, answer)
 
@@ -104,7 +104,7 @@ async def _until_answered(ledger: Ledger, operation: StockOperation) -> StockAns
 
 def _why(refused: Refused) -> str:
     """Say why a row was refused, and what to do about it."""
-    if refused.outcome not in ("similar_name", "undescribed_location") or not refused.lines:
+    if refused.outcome not in ("similar_name", "unregistered_location") or not refused.lines:
         why = _MENDS.get(refused.outcome) or OUTCOMES[refused.outcome].title
         return f"the ledger refused it: {refused.outcome}: {why}"
     [line] = refused.lines

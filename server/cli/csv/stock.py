@@ -16,7 +16,7 @@ from server.domain.principal import LOCAL
 from server.service.checks import check_location, check_sku
 from server.store.connection.connect import StoreClient
 from server.store.ledger.ledger import Ledger
-from server.store.repositories.locations import described_names
+from server.store.repositories.locations import registered_names
 
 COLUMNS: Final = Columns(("sku", "on_hand"), ("location", "safety", "counted_at", "allow_similar"))
 _WHOLE_NUMBER: Final = re.compile(r"\+?[0-9]{1,18}", re.ASCII)
@@ -142,9 +142,9 @@ async def count_rows(
     earlier = {line: f"{source.name}{source.salt and ':' + source.salt}:{line}" for line in counts}
     done = set() if client is None else await counted_before(client, ledger.keyspace, counts, earlier)
     tally.add(unchanged=len(done))
-    described = [] if client is None else await described_names(client, ledger.keyspace)
+    registered = [] if client is None else await registered_names(client, ledger.keyspace)
     sequences = ([(row, counts[row.line])] for row in rows if row.line not in done)
-    await send_rows(ledger, sequences, tally, described, see)
+    await send_rows(ledger, sequences, tally, registered, see)
 
 
 def _count(row: Row[Counted], source: Source) -> Count:

@@ -30,8 +30,8 @@ class LikenessCheck:
         if complete is None or int(version or 0) != FOLD_VERSION:
             return
         keys = self._reader.keys
-        described = await command(self._reader.client, "HKEYS", keys.locations)
-        places = {name for name in map(stored_text, described) if "\0" not in name}
+        registered = await command(self._reader.client, "HKEYS", keys.locations)
+        places = {name for name in map(stored_text, registered) if "\0" not in name}
         await self._check_places(places)
         async for chunk in self._reader.scan("names", "HSCAN", keys.all[1], 0):
             await self._check_names("sku", [stored_text(sku) for sku, _ in chunk])

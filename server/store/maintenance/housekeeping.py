@@ -202,7 +202,7 @@ class Housekeeper:
             await asyncio.sleep(0.001)  # let the hot path through between two scripts
 
     async def settle(self) -> None:
-        """Have the scripts know which locations are closed, where an older release beside this one described them."""
+        """Have the scripts know which locations are closed, where an older release beside this one registered them."""
         if self._settling is not None:
             await self._settling.run()
 

@@ -99,8 +99,8 @@ async def index_names(client: Redis, keyspace: Keyspace, limits: bytes) -> bool:
     if not await command(client, "EXISTS", keyspace.skus, keyspace.locations, keyspace.supply):
         return False
     index = _Pass(client, keyspace, limits)
-    described = [name for name in await command(client, "HKEYS", keyspace.locations) if b"\0" not in name]
-    if not await index.note(locations=map(stored_text, described), is_described=bool(described)):
+    registered = [name for name in await command(client, "HKEYS", keyspace.locations) if b"\0" not in name]
+    if not await index.note(locations=map(stored_text, registered), is_registered=bool(registered)):
         return True
     async for stocked in slices(client, keyspace.skus, SLICE):
         places = {name for names in _readable(_decode_locations, stocked) for name in names}
@@ -129,7 +129,7 @@ class _Pass:
         skus: Iterable[str] = (),
         locations: Iterable[str] = (),
         *,
-        is_described: bool = False,
+        is_registered: bool = False,
         is_last: bool = False,
     ) -> bool:
         """Note names; False: the index is that of a later table."""
@@ -139,7 +139,7 @@ class _Pass:
         rows = _pieces([(name, fold(name)) for name in skus]), _pieces([(name, fold(name)) for name in new])
         for number in range(max(1, *map(len, rows))):
             named = [pieces[number] if number < len(pieces) else [] for pieces in rows]
-            argument = _pack([FOLD_VERSION, *named, is_described, is_last])
+            argument = _pack([FOLD_VERSION, *named, is_registered, is_last])
             function = library().function("index_names")
             reply = await run_on_keys(self._client, function, self._keyspace.indexing, self._limits, argument)
             noted = _decode_noted(reply)

@@ -1,4 +1,4 @@
-"""Has the scripts know which locations are closed, where an older release beside this one has described them."""
+"""Has the scripts know which locations are closed, where an older release beside this one has registered them."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final

@@ -50,7 +50,7 @@ class LocationDeletes:
         in between, it leaves the location with fewer SKUs that were known there; the same request goes on.
         """
         looked = await self._over_skus("look", location, actor)
-        if looked is None and not await self._is_described(location):
+        if looked is None and not await self._is_registered(location):
             return DeletedLocation("unknown_location")
         use = looked.use if looked is not None and looked.outcome == IN_USE else await self._expected(location)
         if use:
@@ -75,7 +75,7 @@ class LocationDeletes:
             await asyncio.sleep(_PAUSE_S)
         return found
 
-    async def _is_described(self, location: str) -> bool:
+    async def _is_registered(self, location: str) -> bool:
         return bool(await command(self._client, "HEXISTS", self._keyspace.locations, location))
 
     async def _expected(self, location: str) -> str:

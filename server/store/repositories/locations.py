@@ -39,11 +39,11 @@ _decode = msgspec.json.Decoder(Location).decode
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_names = msgspec.msgpack.Decoder(frozenset[str]).decode
 _unpack_result = msgspec.msgpack.Decoder(tuple[bool, str]).decode
-_unpack_described = msgspec.msgpack.Decoder(tuple[bool, str, list[tuple[str, str]]]).decode
+_unpack_registered = msgspec.msgpack.Decoder(tuple[bool, str, list[tuple[str, str]]]).decode
 
 
 CHANGED: Final = "locations"
-"""The operation of a change by which locations were described."""
+"""The operation of a change by which locations were registered."""
 
 
 def closings(change: Change) -> LocationsChanged | None:
@@ -104,8 +104,8 @@ async def places_of_stock(client: Redis, keyspace: Keyspace) -> AsyncIterator[fr
         yield frozenset().union(*map(_unpack_names, found.values()))
 
 
-async def described_names(client: Redis, keyspace: Keyspace) -> list[str]:
-    """Read the names of the described locations.
+async def registered_names(client: Redis, keyspace: Keyspace) -> list[str]:
+    """Read the names of the registered locations.
 
     Raises
     ------
@@ -154,13 +154,13 @@ class LocationStore:
         names = await read_location_names(self._client, self._keyspace)
         locations = [msgspec.structs.replace(each, name=names.current(each.name)) for each in locations]
         # As text: the store's MessagePack knows no binary.
-        described = [(each.name, _encode(each).decode(), each.open) for each in locations]
+        descriptions = [(each.name, _encode(each).decode(), each.open) for each in locations]
         alike = [FOLD_VERSION, folds(each.name for each in locations), allow_similar]
-        argument = _pack([actor, LOCATIONS_MAX, described, *alike])
+        argument = _pack([actor, LOCATIONS_MAX, descriptions, *alike])
         keys = (*self._keyspace.describing, self._keyspace.likeness)
         function = library().function("describe_locations")
         # Confirmed: a location that was closed stays closed over a failover.
-        has_room, _, similar = _unpack_described(
+        has_room, _, similar = _unpack_registered(
             await run_confirmed(self._client, function, keys, self._limits, argument)
         )
         if not has_room:
@@ -168,7 +168,7 @@ class LocationStore:
         return dict(similar)
 
     async def settle(self) -> None:
-        """Tell the scripts which locations are closed, where an older release has described them.
+        """Tell the scripts which locations are closed, where an older release has registered them.
 
         A call closes and opens some of them. Repeated until all are, and no other description has come meanwhile.
         """

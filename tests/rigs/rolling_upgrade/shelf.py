@@ -47,7 +47,7 @@ def barcode_of(sku: str) -> str:
 
 
 def first_goods(callers: int) -> list[Ask]:
-    """Make the requests that describe the locations and bring the first units."""
+    """Make the requests that register the locations and bring the first units."""
     asks = [
         Ask("location", "PUT", f"/v1/locations/{place}", {"kind": "store", "groups": [GROUP], "priority": number})
         for number, place in enumerate(PLACES)

@@ -46,7 +46,7 @@ class Caller:
         self._rest_s = rest_s
 
     async def set_up(self) -> None:
-        """Describe the locations and bring the first units of every assortment."""
+        """Register the locations and bring the first units of every assortment."""
         for book in self.books:
             for request in first_requests():
                 await self._ask(book, Unconfirmed(request), final=True)

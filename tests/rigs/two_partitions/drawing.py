@@ -66,7 +66,7 @@ class Drawing:
         kind = self._chance.choice(KINDS)
         match kind:
             case "describe":
-                return described(self._chance.choice(tuple(STORES)), is_open=self._chance.random() < 0.6)
+                return registering(self._chance.choice(tuple(STORES)), is_open=self._chance.random() < 0.6)
             case "track":
                 names = {"sku": self._chance.choice((*_MAYBE, "A"))}
                 body = {"tracked": self._chance.random() < 0.5}
@@ -113,8 +113,8 @@ class Drawing:
         return Request("batch", "POST", "/v1/reservations/batch", {}, {"reservations": bodies}, self._fresh("k"))
 
 
-def described(store: str, *, is_open: bool) -> Request:
-    """Describe a location of an assortment, open or closed."""
+def registering(store: str, *, is_open: bool) -> Request:
+    """Register a location of an assortment, open or closed."""
     body = {"kind": "store", "priority": STORES[store], "groups": [GROUP], "open": is_open}
     path = "/v1/locations/{name}"
     return Request("describe", "PUT", path, {"name": store}, body, absolute=True)
@@ -122,7 +122,7 @@ def described(store: str, *, is_open: bool) -> Request:
 
 def first_requests() -> list[Request]:
     """Make the requests with which an assortment begins."""
-    found = [described(store, is_open=True) for store in STORES]
+    found = [registering(store, is_open=True) for store in STORES]
     places = {("A", "main"): 90, ("A", "mağaza"): 60, ("A", "depo"): 60, ("B 1/2", "main"): 60, ("B 1/2", "depo"): 40}
     bodies = [
         {"kind": "receive", "sku": sku, "location": location, "quantity": units}

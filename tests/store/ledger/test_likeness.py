@@ -178,7 +178,7 @@ async def test_given_an_expected_receipt_when_changed_or_received_then_only_a_ne
     assert isinstance(await ledger.run(ops.receive_expected("s", "A", 2)), StockChanged)
 
 
-async def test_given_a_look_alike_when_a_location_is_described_then_it_is_left_out_and_the_others_are_described(
+async def test_given_a_look_alike_when_a_location_is_registered_then_it_is_left_out_and_the_others_are_registered(
     ledger: Ledger, client: Redis
 ) -> None:
     await ops.moved(ledger, ops.receive("A", 1, "Kadıköy"))
@@ -206,7 +206,7 @@ async def test_given_a_known_sku_when_a_look_alike_is_marked_as_untracked_then_t
     assert await skus.track("gift wrap", "tester", tracked=True)  # it makes nothing known
 
 
-async def test_given_described_locations_when_units_arrive_at_another_then_they_are_refused_unless_that_is_meant(
+async def test_given_registered_locations_when_units_arrive_at_another_then_they_are_refused_unless_that_is_meant(
     ledger: Ledger, client: Redis
 ) -> None:
     await ops.moved(ledger, ops.receive("A", 1, "old"))
@@ -216,7 +216,7 @@ async def test_given_described_locations_when_units_arrive_at_another_then_they_
     refused = await ledger.run(ops.count("A", 2, "izmr"))
 
     line = LineRefusal(1, "A", "izmr", 2, 0, "location", "")
-    assert refused == Refused("undescribed_location", "", [line])
+    assert refused == Refused("unregistered_location", "", [line])
     for name in ("izmir", "old", "main"):
         await ops.moved(ledger, ops.receive("B", 1, name))
     await ops.moved(ledger, ops.meant(ops.count("A", 2, "izmr")))
@@ -256,7 +256,7 @@ async def test_given_a_store_of_an_earlier_release_when_indexed_then_look_alikes
     }
     refused = await ledger.run(ops.receive("a", 1))
     assert refused == like("sku", "a", "main", 1, "A")
-    assert (await ops.refused(ledger, ops.receive("A", 1, "sho"))).outcome == "undescribed_location"
+    assert (await ops.refused(ledger, ops.receive("A", 1, "sho"))).outcome == "unregistered_location"
 
 
 async def test_given_folds_of_an_older_table_when_indexed_then_the_index_is_built_anew(

@@ -251,7 +251,7 @@ async def test_given_a_closed_location_when_renamed_then_it_is_closed_all_the_ti
     await ops.changed(ledger, ops.reserve("y", ("S5", 1, "depo"), ("S0", 1, "hub")))
 
 
-async def test_given_an_old_name_when_it_is_described_then_the_location_of_today_is(
+async def test_given_an_old_name_when_it_is_registered_then_the_location_of_today_is(
     client: Redis, ledger: Ledger
 ) -> None:
     await stocked_at(ledger, "depo", A=1)

@@ -37,7 +37,7 @@ OUTCOMES: Final = {
     *("not_fulfilled", "exceeds_bucket"),
     *("unknown_allocation", "allocation_differs", "allocation_usage_unknown"),
     *("counted_since", "ahead_of_clock"),
-    *("similar_name", "undescribed_location"),
+    *("similar_name", "unregistered_location"),
     *("unknown_transfer", "transfer_closed", "transfer_arrived", "exceeds_available", "unknown_supply"),
 }
 _SHORT_LOG: Final = ("local ON_HAND_LOG_MAX = 200 ", f"local ON_HAND_LOG_MAX = {LOG_MAX} ")

@@ -296,7 +296,7 @@ def places(*locations: Location) -> Directory:
 
 
 def in_ranks(directory: Directory, *strategies: Strategy, group: str = "", more: Sequence[str] = ()) -> list[list[str]]:
-    """Return by rank the names of the open locations, of which more may not be described."""
+    """Return by rank the names of the open locations, of which more may not be registered."""
     names = directory.open_among([*directory.locations, *more], group)
     found = ranked(directory, Rules(strategies, group, HERE), names)
     return [[name for name, rank in found if rank == each] for each in sorted({rank for _, rank in found})]
@@ -340,7 +340,7 @@ def test_candidates_are_those_that_are_open_in_the_group() -> None:
     assert in_ranks(places(*CITY), "priority", group="none") == []
 
 
-def test_a_location_that_nobody_described_is_open_and_far_from_everywhere_and_in_no_group() -> None:
+def test_a_location_that_nobody_registered_is_open_and_far_from_everywhere_and_in_no_group() -> None:
     assert in_ranks(places(*CITY), "nearest", more=["main"])[2:] == [["a"], ["main"], ["nowhere"]]
     assert in_ranks(places(*CITY), "priority", more=["main"])[-1] == ["main"]
     assert in_ranks(places(*CITY), "lowest_footfall", more=["main"])[0] == ["main"]

@@ -61,7 +61,7 @@ async def test_given_locations_when_put_then_the_journal_names_who_did_it(
     assert change.notes == [("location", "kadikoy"), ("closed", "kadikoy"), ("location", "main"), ("places", version)]
 
 
-async def test_given_a_closed_location_when_it_is_described_again_then_only_an_opening_is_a_new_version(
+async def test_given_a_closed_location_when_it_is_registered_again_then_only_an_opening_is_a_new_version(
     kept: LocationStore, client: Redis, ledger: Ledger
 ) -> None:
     async def version() -> int:
@@ -78,7 +78,7 @@ async def test_given_a_closed_location_when_it_is_described_again_then_only_an_o
     assert await meta(client, ledger, "closed") == b""
 
 
-async def test_given_locations_that_an_older_release_described_when_settled_then_the_scripts_know_the_closed_ones(
+async def test_given_locations_that_an_older_release_registered_when_settled_then_the_scripts_know_the_closed_ones(
     kept: LocationStore, client: Redis, ledger: Ledger
 ) -> None:
     keys = ledger.keyspace
@@ -154,8 +154,8 @@ async def test_given_thousands_of_locations_that_an_older_release_closed_when_se
     kept: LocationStore, client: Redis, ledger: Ledger
 ) -> None:
     names = [f"store-{number:05d}" for number in range(1_200)]
-    described: Any = {name: msgspec.json.encode(msgspec.structs.replace(STORE, name=name)) for name in names}
-    await client.hset(ledger.keyspace.locations, mapping=described)
+    registered: Any = {name: msgspec.json.encode(msgspec.structs.replace(STORE, name=name)) for name in names}
+    await client.hset(ledger.keyspace.locations, mapping=registered)
     await client.hincrby(ledger.keyspace.locations, "\0version", 1)
 
     assert not await kept._settled(["closed", "1", names])
