@@ -1,6 +1,7 @@
-"""``holdfast orders``: orders that channels told of, one with its timeline, and the erasure of personal data."""
+"""``holdfast orders``: orders that channels told of, one with its timeline, papers, and the erasure of people."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -17,8 +18,10 @@ from server.config.settings import Settings
 from server.domain.order_documents import Address, KeptOrder, OrderFilter, WholeOrder
 from server.domain.reservation import Reservation
 from server.schemas.orders import OrdersQuery
-from server.service.order_documents import OrderFound, documents_of, erase, find_orders, read_order
+from server.service.order_documents import OrderFound, documents_of, erase, find_orders, read_order, read_paper
 from server.service.problems import ProblemError, problem
+from server.store.documents.kept import Paper
+from server.store.embedded.private_files import private_file
 
 SHOWN_MAX: Final = 50
 SAME_NUMBER_MAX: Final = 20
@@ -28,7 +31,7 @@ SAME_NUMBER_MAX: Final = 20
 @click.option("--channel", help="Of this channel.")
 @click.option("--state", help="In this state: held, booked, shipping, shipped, cancelled, closed, recorded.")
 @click.option("--sku", help="With this SKU.")
-@click.option("--place", help="From this location.")
+@click.option("--location", help="From this location.")
 @click.option("--customer", help="Of the buyer with this customer_ref.")
 @click.option("--short", is_flag=True, help="That lack units.")
 @click.option("--unmapped", is_flag=True, help="With lines whose SKU is known nowhere.")
@@ -49,7 +52,7 @@ def orders(context: click.Context, /, *, limit: int, partition: str, as_json: bo
     if context.invoked_subcommand is not None:
         refuse_misplaced(context)
         return
-    names = ("channel", "state", "sku", "place", "customer", "short", "unmapped")
+    names = ("channel", "state", "sku", "location", "customer", "short", "unmapped")
     wanted = {name: value for name in names if (value := options.pop(name))}
     query = OrdersQuery(limit=limit, **wanted)
     found, following = run(_find(quiet_settings(**options), partition, query))
@@ -134,7 +137,7 @@ def _shown(found: OrderFound) -> Iterator[Any]:
     booking = whole.kept.booking
     state = booking.state if booking else "to be booked"
     yield Text(f"{whole.kept.channel} {order.key}: {state}, at the channel {order.status or order.state}", style="bold")
-    yield Text(f"placed {_time(order.placed_ms)}, {order.total} {order.currency}")
+    yield Text(", ".join((f"placed {_time(order.placed_ms)}", f"{order.total} {order.currency}", *whole.kept.flags)))
     if whole.inbox is not None:
         yield Text(f"not booked whole: {whole.inbox.reason} {' '.join(whole.inbox.listings)}", style="red")
     yield _lines(whole)
@@ -198,6 +201,38 @@ def _address(each: Address) -> str:
 def _as_json(each: KeptOrder) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(each)
     return fields
+
+
+# -- papers
+
+
+@orders.command("paper")
+@click.argument("channel")
+@click.argument("number")
+@click.argument("command_id", metavar="ID")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@partition_option
+@store_options
+def paper(channel: str, number: str, command_id: str, file: Path, *, partition: str, **overrides: object) -> None:
+    """Write what a command about an order was answered with, such as a label, to a file that only you can read.
+
+    ID is that of the command in the channel's outbox.
+
+    \b
+      holdfast orders paper my-shop 10623417 label-90ffae898087e9bb label.pdf
+    """  # noqa: D301  # click needs the character, not the two
+    found = run(_paper(quiet_settings(**overrides), partition, channel, number, command_id))
+    try:
+        with private_file(file) as target:
+            target.write(found.body)
+    except OSError as error:
+        raise failure(f"{file} cannot be written: {error.strerror}. Choose another path.") from None
+    say(f"{file}: {found.kind}, {counted(len(found.body), 'byte')}, {found.media_type or 'of no stated type'}")
+
+
+async def _paper(settings: Settings, partition: str, channel: str, number: str, command_id: str) -> Paper:
+    async with opened_orders(settings, partition) as caller:
+        return await read_paper(caller, channel, number, command_id)
 
 
 # -- erasing

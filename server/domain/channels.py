@@ -16,6 +16,7 @@ from server.domain.limits import DEFAULT_PARTITION, LOCATION_BYTES_MAX, NAME_BYT
 
 CHANNEL_PATTERN: Final = rf"[a-z0-9][a-z0-9_.-]{{0,{NAME_BYTES_MAX - 1}}}"
 """A channel's name becomes part of a store key and a metric's label."""
+CHANNEL_NAME_RULE: Final = f"must be 1-{NAME_BYTES_MAX} of a-z, 0-9, '_', '.' and '-', and start with a letter or digit"
 KEY_BYTES_MAX: Final = 256
 """A listing's key: the longest seen is Shopify's, at some 60."""
 ATTRIBUTES_MAX: Final = 32
@@ -116,20 +117,22 @@ class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     orders: OrderIntake = OrderIntake()
 
 
+def is_channel_name(name: str) -> bool:
+    """Return whether a channel that is configured can have this name: it can be part of a store key."""
+    return re.fullmatch(CHANNEL_PATTERN, name) is not None
+
+
 def check_channel_name(name: str) -> None:
-    """Refuse a name that cannot be part of a store key.
+    """Refuse a name that a configured channel cannot have.
 
     Raises
     ------
     ValueError
-        It is not 1–64 characters of a-z, 0-9, ``_``, ``.`` and ``-``, or does not start with a letter or digit.
+        It cannot; the message has the rule.
 
     """
-    if not re.fullmatch(CHANNEL_PATTERN, name):
-        raise ValueError(
-            f"channel {name!r} must be 1-{NAME_BYTES_MAX} of a-z, 0-9, '_', '.' and '-',"
-            " and start with a letter or digit"
-        )
+    if not is_channel_name(name):
+        raise ValueError(f"channel {name!r} {CHANNEL_NAME_RULE}")
 
 
 class Listing(msgspec.Struct, array_like=True, frozen=True):
@@ -147,6 +150,11 @@ class Listing(msgspec.Struct, array_like=True, frozen=True):
     currency: str = ""
     attributes: dict[str, str] = {}
     components: list[Component] = []
+
+    @property
+    def made_of(self) -> list[Component]:
+        """What one piece is made of: its components, or one unit of its SKU."""
+        return self.components or [Component(self.sku, 1)]
 
 
 class Kept(msgspec.Struct, array_like=True, frozen=True):

@@ -11,9 +11,10 @@ from typing import Final, Literal
 
 import msgspec
 
-NUMBER_BYTES_MAX: Final = 128
-"""Of an order number."""
 NOTE_BYTES_MAX: Final = 4_000
+Flag = Literal["repeat", "return"]
+FLAGS: Final[tuple[Flag, ...]] = ("repeat", "return")
+"""The buyer has ordered at the channel before; something of the order comes back, or is asked to."""
 ENDED_STATES: Final = frozenset({"cancelled", "closed", "shipped"})
 """States of a booking, or of an order at its channel, after which nothing more is to be sent to the buyer."""
 
@@ -111,7 +112,6 @@ class OrderDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     total: str = ""
     unit_prices_have_vat: bool | None = None
     packages: tuple[DocumentPackage, ...] = ()
-    flags: tuple[str, ...] = ()
     buyer: Buyer | None = None
 
 
@@ -195,7 +195,7 @@ InboxState = Literal["open", "ignored"]
 class InboxEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An order that could not be booked, or not whole: why, since when, how often it was tried.
 
-    ``reason`` is a word (an outcome, ``unmapped``, ``older``, …), ``detail`` a sentence without personal data.
+    ``reason`` is a word that `docs/orders.md` explains, ``detail`` a sentence without personal data.
     ``listings``: the channel's keys that no SKU is known for.
     """
 
@@ -226,6 +226,7 @@ class KeptOrder(msgspec.Struct, frozen=True, kw_only=True):
     booked_ms: int = 0
     customer_ref: str = ""
     erased_ms: int = 0
+    flags: tuple[Flag, ...] = ()
 
     @property
     def number(self) -> str:

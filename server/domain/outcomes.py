@@ -66,6 +66,11 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "This partition has no channel with this name. Correct the name, or add it to the configuration file.",
     ),
     "unknown_order": Outcome(404, "No such order", "Check channel and number; no channel has told of it."),
+    "unknown_paper": Outcome(
+        404,
+        "No such paper",
+        "No command with this id was answered with one for this order, or it was erased. See the channel's outbox.",
+    ),
     "not_in_inbox": Outcome(404, "Not in the inbox", "Nothing keeps this order from being booked. Nothing changed."),
     "documents_missing": Outcome(409, "There is no documents database", "Name one in `HOLDFAST_DOCUMENTS_URL`."),
     "key_taken": Outcome(

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import channels, limits, locations
-from server.domain.order_documents import NUMBER_BYTES_MAX
+from server.domain.channel_orders import ORDER_NUMBER_BYTES_MAX
 
 _CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029"
 UNPRINTABLE: Final = re.compile(f"[{_CONTROL}]")
@@ -23,7 +23,9 @@ def _text(bytes_max: int, description: str) -> Meta:
 Sku = Annotated[str, _text(limits.SKU_BYTES_MAX, "What is sold: 1–128 bytes of printable UTF-8.")]
 Location = Annotated[str, _text(limits.LOCATION_BYTES_MAX, "A warehouse or store: 1–64 bytes of printable UTF-8.")]
 Group = Annotated[str, _text(limits.NAME_BYTES_MAX, "Locations that belong together: 1–64 bytes of printable UTF-8.")]
-OrderNumber = Annotated[str, _text(NUMBER_BYTES_MAX, "The number of an order at its channel: 1–128 bytes of UTF-8.")]
+OrderNumber = Annotated[
+    str, _text(ORDER_NUMBER_BYTES_MAX, "The number of an order at its channel: 1–128 bytes of UTF-8.")
+]
 Barcode = Annotated[str, _text(limits.BARCODE_BYTES_MAX, "What a scanner reads: 1–64 bytes of printable UTF-8.")]
 Scan = Annotated[
     str,

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import limits
+from server.domain.order_documents import Flag
 from server.schemas.common import Body, Channel, Location, OrderNumber, Sku
 from server.schemas.reservations import ReservationView
 
@@ -25,7 +26,7 @@ class OrdersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     number: OrderNumber | None = None
     customer: Annotated[str, Meta(max_length=64)] = ""
     sku: Sku | None = None
-    place: Location | None = None
+    location: Location | None = None
     short: bool | msgspec.UnsetType = msgspec.UNSET
     unmapped: bool | msgspec.UnsetType = msgspec.UNSET
     from_: datetime | msgspec.UnsetType = msgspec.UNSET
@@ -48,7 +49,8 @@ class OrderSummary(msgspec.Struct, frozen=True):
 
     ``state``: of the booking, empty before it. ``channel_state`` and ``status``: the channel's own. ``short``: units
     that were missing, ``unmapped``: lines whose SKU is known nowhere, ``reason``: why it stands in the inbox.
-    ``customer_ref`` is the same for all orders of a buyer at the channel, and tells nobody who it is.
+    ``customer_ref`` is the same for all orders of a buyer at the channel, and tells nobody who it is. ``flags``:
+    "repeat" where that buyer has ordered before, "return" where something comes back.
     """
 
     channel: str
@@ -63,7 +65,7 @@ class OrderSummary(msgspec.Struct, frozen=True):
     currency: str
     total: str
     customer_ref: str
-    flags: list[str]
+    flags: list[Flag]
     short: int
     unmapped: int
     reason: str
@@ -218,6 +220,17 @@ class NoteBody(Body, frozen=True):
     """A note on an order, for people."""
 
     text: Annotated[str, Meta(min_length=1, max_length=2_000)]
+
+
+class PaperView(msgspec.Struct, frozen=True):
+    """What a command about an order was answered with, such as a label; ``content`` is base64, in MessagePack bytes."""
+
+    channel: str
+    number: str
+    id: str
+    kind: str
+    media_type: str
+    content: bytes
 
 
 class Erased(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ _CURRENT: Final[ContextVar[StoredNames | None]] = ContextVar("stored_names", def
 _CURSOR: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _IN_BASE64: Final = "~"
 _BASE64_URL: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-_BAD_BASE64: Final = "must have the UTF-8 of an id in base64url, without padding, behind the ~"
+_BAD_BASE64: Final = "must have its UTF-8 in base64url, without padding, behind the ~"
 _CURSOR_MAX: Final = 2**64 - 1
 """What the store returns as the place to go on from."""
 
@@ -172,9 +172,7 @@ def check_reservation_id(field: str, value: str) -> str:
 
 
 def check_id_in_path(field: str, value: str) -> str:
-    """Return the id that a path names: percent-encoded, or as ``~`` and its UTF-8 in base64url.
-
-    A proxy may decode ``%2F`` and ``%23`` before the path arrives here; it leaves the second form as it is.
+    """Return the id that a path names, see :func:`text_in_path`.
 
     Raises
     ------
@@ -182,16 +180,29 @@ def check_id_in_path(field: str, value: str) -> str:
         It cannot be one.
 
     """
+    return check_reservation_id(field, text_in_path(field, value))
+
+
+def text_in_path(field: str, value: str) -> str:
+    """Return what a part of a path names: percent-encoded, or as ``~`` and its UTF-8 in base64url.
+
+    A proxy may decode ``%2F`` and ``%23`` before the path arrives here; it leaves the second form as it is.
+
+    Raises
+    ------
+    InvalidError
+        What is behind the ``~`` is something else.
+
+    """
     if not value.startswith(_IN_BASE64):
-        return check_reservation_id(field, value)
+        return value
     code = value[len(_IN_BASE64) :]
     if not _BASE64_URL.fullmatch(code):
         raise InvalidError(field, _BAD_BASE64)
     try:
-        name = urlsafe_b64decode(code + "=" * (-len(code) % 4)).decode()
+        return urlsafe_b64decode(code + "=" * (-len(code) % 4)).decode()
     except ValueError:
         raise InvalidError(field, _BAD_BASE64) from None
-    return check_reservation_id(field, name)
 
 
 def check_cursor(field: str, value: str) -> str:

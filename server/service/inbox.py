@@ -3,19 +3,16 @@
 Each answers before it is done: the process that holds the lease reads the order from its channel and books it.
 """
 
-import time
-from typing import Final
+from typing import Literal
 
 from server.domain.intake import News
 from server.domain.order_documents import InboxEntry
 from server.service.caller import Caller
 from server.service.channels import channel_of, states
+from server.service.news import tell
 from server.service.order_documents import check_channel_name, check_number, documents_of
 from server.service.problems import ProblemError, problem
-from server.service.writes import written
 from server.store.repositories.intake import IntakeStore
-
-_FULL: Final = "Too much of this channel waits to be taken in. Nothing happened; send it again later."
 
 
 async def retry(caller: Caller, channel: str, number: str) -> tuple[InboxEntry, bool]:
@@ -63,10 +60,8 @@ async def entry_of(caller: Caller, channel: str, number: str) -> InboxEntry:
     return entry
 
 
-async def _tell(caller: Caller, what: str, entry: InboxEntry) -> bool:
-    name, parts = channel_of(caller, entry.channel).name, caller.partition
-    _, missing = (await states(caller)).of(name)
-    news = News("ignore" if what == "ignore" else "read", time.time_ns() // 1_000_000, [entry.number])
-    if not await written(IntakeStore(parts.client, parts.keyspace, name).add_news(news)):
-        raise ProblemError(problem("overloaded", _FULL))
+async def _tell(caller: Caller, what: Literal["read", "ignore"], entry: InboxEntry) -> bool:
+    name, parts, known = channel_of(caller, entry.channel).name, caller.partition, await states(caller)
+    await tell(IntakeStore(parts.client, parts.keyspace, name), News(what, known.now_ms, [entry.number]))
+    _, missing = known.of(name)
     return missing

@@ -3,7 +3,6 @@
 This is the one place where such a line becomes lines of SKUs. A pack or bundle becomes one for each component.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Final, NamedTuple
@@ -12,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from server.domain import limits
-from server.domain.channels import CHANNEL_PATTERN, KEY_BYTES_MAX, Listing
+from server.domain.channels import KEY_BYTES_MAX, Listing, is_channel_name
 from server.domain.components import Component
 from server.domain.reservation import ChannelLine, ChannelPart, Reservation
 from server.schemas.common import UNNAMED, LineBody
@@ -136,7 +135,7 @@ async def find_listings(caller: Caller, channel: str, keys: Sequence[str]) -> di
 
 async def stored_listings(caller: Caller, channel: str, keys: Sequence[str]) -> dict[str, Listing]:
     """Find those listings of a channel that are stored and have keys."""
-    if not re.fullmatch(CHANNEL_PATTERN, channel):
+    if not is_channel_name(channel):
         return {}
     partition = caller.partition
     store = ChannelStore(partition.client, partition.keyspace)
@@ -194,7 +193,7 @@ def _components(key: str, found: Mapping[str, Listing]) -> list[Component]:
     listing = found.get(key)
     if listing is None:
         return [Component(key, 1)]
-    return listing.components or [Component(listing.sku, 1)]
+    return listing.made_of
 
 
 def _check_whole(

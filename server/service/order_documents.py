@@ -1,6 +1,5 @@
 """Orders as people look at them: found, read whole with their reservations, noted on, erased; and the inbox."""
 
-import re
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
@@ -9,11 +8,10 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from server.domain import limits
-from server.domain.channels import CHANNEL_PATTERN
+from server.domain.channel_orders import ORDER_NUMBER_BYTES_MAX
+from server.domain.channels import CHANNEL_NAME_RULE, is_channel_name
 from server.domain.order_documents import (
     NOTE_BYTES_MAX,
-    NUMBER_BYTES_MAX,
     Booking,
     InboxEntry,
     KeptOrder,
@@ -25,11 +23,20 @@ from server.domain.order_documents import (
 from server.domain.reservation import Reservation, as_of
 from server.schemas.orders import InboxQuery, OrdersQuery
 from server.service.caller import Caller
-from server.service.checks import InvalidError, check_location, check_name, check_sku, check_text
+from server.service.checks import (
+    InvalidError,
+    check_channel,
+    check_location,
+    check_reference,
+    check_sku,
+    check_text,
+    text_in_path,
+)
 from server.service.problems import ProblemError, problem
 from server.service.writes import written
 from server.store.connection.timeouts import in_time
 from server.store.documents.documents import Documents
+from server.store.documents.kept import Paper
 from server.store.documents.search import Place
 from server.store.repositories import booked_orders
 from server.store.repositories.aliases import names_of
@@ -39,7 +46,6 @@ from server.store.repositories.order_privacy import OrderPrivacy
 
 RESERVATIONS_SHOWN_MAX: Final = 20
 """Reservations of one order that are read with it; nearly every order has one."""
-_IN_BASE64: Final = "~"
 _NAMES_MAX: Final = 100
 _decode_place = msgspec.json.Decoder(tuple[Annotated[int, Meta(ge=0, le=2**53)], str, str]).decode
 
@@ -59,7 +65,7 @@ def documents_of(caller: Caller) -> Documents:
 
 
 def check_number(field: str, value: str) -> str:
-    """Return the order number that a path names: percent-encoded, or as ``~`` and its UTF-8 in base64url.
+    """Return the order number that a path names, see :func:`~server.service.checks.text_in_path`.
 
     Raises
     ------
@@ -67,20 +73,14 @@ def check_number(field: str, value: str) -> str:
         It cannot be one.
 
     """
-    if value.startswith(_IN_BASE64):
-        code = value[len(_IN_BASE64) :]
-        try:
-            value = urlsafe_b64decode(code + "=" * (-len(code) % 4)).decode()
-        except ValueError:
-            raise InvalidError(field, "must be the UTF-8 of the number in base64url behind ~") from None
-    return check_text(field, value, NUMBER_BYTES_MAX)
+    return check_text(field, text_in_path(field, value), ORDER_NUMBER_BYTES_MAX)
 
 
 def check_channel_name(field: str, value: str) -> str:
     """Return the name of a channel, configured or not: its orders are kept longer than its place in the file."""
-    name = check_name(field, value, limits.NAME_BYTES_MAX)
-    if not re.fullmatch(CHANNEL_PATTERN, name):
-        raise InvalidError(field, "must be of a-z, 0-9, '_', '.' and '-', and start with a letter or digit")
+    name = check_channel(field, value)
+    if not is_channel_name(name):
+        raise InvalidError(field, CHANNEL_NAME_RULE)
     return name
 
 
@@ -103,10 +103,10 @@ async def find_orders(caller: Caller, query: OrdersQuery) -> tuple[list[KeptOrde
     wanted = OrderFilter(
         channel="" if query.channel is None else check_channel_name("channel", query.channel),
         state=query.state,
-        number="" if query.number is None else check_text("number", query.number, NUMBER_BYTES_MAX),
+        number="" if query.number is None else check_text("number", query.number, ORDER_NUMBER_BYTES_MAX),
         customer_ref=query.customer,
         skus=() if query.sku is None else await _names_of(caller, check_sku("sku", query.sku)),
-        locations=() if query.place is None else await _places_of(caller, check_location("place", query.place)),
+        locations=() if query.location is None else await _locations_of(caller, query.location),
         short=_flag(query.short),
         unmapped=_flag(query.unmapped),
         from_ms=_ms("from", query.from_),
@@ -123,10 +123,11 @@ async def _names_of(caller: Caller, sku: str) -> tuple[str, ...]:
     return names[:_NAMES_MAX]
 
 
-async def _places_of(caller: Caller, location: str) -> tuple[str, ...]:
+async def _locations_of(caller: Caller, location: str) -> tuple[str, ...]:
     """Return all names of a location, as of a SKU."""
+    name = check_location("location", location)
     names = await in_time(read_location_names(caller.partition.client, caller.partition.keyspace))
-    return tuple(names.names(location))[:_NAMES_MAX]
+    return tuple(names.names(name))[:_NAMES_MAX]
 
 
 def _flag(value: bool | msgspec.UnsetType) -> bool | None:
@@ -224,6 +225,27 @@ async def add_note(caller: Caller, channel: str, number: str, text: str) -> None
     if await documents.order(partition, channel, number) is None:
         raise ProblemError(problem("unknown_order"))
     await documents.add_note(partition, channel, number, Note(at_ms=_now_ms(), text=text, actor=caller.actor))
+
+
+async def read_paper(caller: Caller, channel: str, number: str, name: str) -> Paper:
+    """Read what a command about an order was answered with, such as a label, by the id of the command.
+
+    Raises
+    ------
+    InvalidError
+        A name cannot be one.
+    ProblemError
+        Nothing is kept under this id, or there is no documents database.
+    DocumentsError
+        The database does not answer.
+
+    """
+    channel, number = check_channel_name("channel", channel), check_number("number", number)
+    name = check_reference("command_id", name)
+    found = await documents_of(caller).paper(caller.principal.partition, channel, number, name)
+    if found is None:
+        raise ProblemError(problem("unknown_paper"))
+    return found
 
 
 async def erase(caller: Caller, channel: str, number: str) -> bool:

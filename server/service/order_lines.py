@@ -89,11 +89,7 @@ async def _listed(caller: Caller, channel: str, lines: Sequence[ChannelOrderLine
     if not keys:
         return {}
     listings = await find_listings(caller, channel, list(dict.fromkeys(keys.values())))
-    return {
-        line: listing.components or [Component(listing.sku, 1)]
-        for line, key in keys.items()
-        if (listing := listings.get(key)) is not None
-    }
+    return {line: listings[key].made_of for line, key in keys.items() if key in listings}
 
 
 async def _scanned(caller: Caller, lines: Sequence[ChannelOrderLine]) -> dict[str, list[Component]]:

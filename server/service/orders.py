@@ -7,7 +7,7 @@ reservations are as they were when the step was decided. So what a kill leaves i
 from collections.abc import Mapping
 from typing import Final
 
-import msgspec
+from msgspec.structs import replace
 
 from server.domain import limits
 from server.domain.answers import Refused
@@ -230,7 +230,7 @@ def _idle(record: BookedOrder, told: Told) -> Booked:
 
 
 def _is_same(after: BookedOrder, before: BookedOrder) -> bool:
-    return msgspec.structs.replace(after, version=before.version, touched_ms=before.touched_ms) == before
+    return replace(after, version=before.version, touched_ms=before.touched_ms) == before
 
 
 def _short_of(planned: Planned, made: Reservation, meant: Mapping[str, Meant]) -> list[LinePieces]:

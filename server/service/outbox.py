@@ -12,8 +12,8 @@ from server.schemas.intake import CommandBody, OutboxQuery
 from server.service.caller import Caller
 from server.service.channels import channel_of, states
 from server.service.checks import InvalidError, check_reference
+from server.service.news import tell
 from server.service.problems import ProblemError, problem
-from server.service.writes import written
 from server.store.connection.timeouts import in_time
 from server.store.repositories.intake import IntakeStore
 
@@ -66,7 +66,7 @@ async def say(caller: Caller, channel: str, body: CommandBody) -> tuple[str, boo
     entry = OutboxEntry(
         entry_id, body.order, body.command, _encode(command), caller.actor, "waiting", now_ms, now_ms, now_ms
     )
-    await _tell(store, News("say", now_ms, entry=entry))
+    await tell(store, News("say", now_ms, entry=entry))
     return entry_id, missing
 
 
@@ -83,11 +83,6 @@ async def cancel(caller: Caller, channel: str, ids: list[str]) -> bool:
 async def read_now(caller: Caller, channel: str, orders: list[str]) -> bool:
     """Have orders read and booked now, such as those of the inbox; as :func:`again`."""
     return await _ask(caller, channel, News("read", 0, orders))
-
-
-async def ignore(caller: Caller, channel: str, orders: list[str]) -> bool:
-    """Leave alone what is not booked of orders; as :func:`again`."""
-    return await _ask(caller, channel, News("ignore", 0, orders))
 
 
 async def commands(caller: Caller, channel: str, query: OutboxQuery) -> tuple[list[OutboxEntry], bool]:
@@ -171,10 +166,5 @@ async def _ask(caller: Caller, channel: str, news: News) -> bool:
     settings, missing = await _with_intake(caller, channel)
     for key in news.keys:
         check_reference("ids", key)
-    await _tell(_store(caller, settings), msgspec.structs.replace(news, at_ms=(await states(caller)).now_ms))
+    await tell(_store(caller, settings), msgspec.structs.replace(news, at_ms=(await states(caller)).now_ms))
     return missing
-
-
-async def _tell(store: IntakeStore, news: News) -> None:
-    if not await written(store.add_news(news)):
-        raise ProblemError(problem("overloaded"))

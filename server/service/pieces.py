@@ -68,7 +68,7 @@ async def of_piece(caller: Caller, query: PiecesQuery) -> PiecesAvailability | N
 async def _listed_parts(caller: Caller, channel: str, keys: Sequence[str]) -> dict[str, list[Component]]:
     """Return what a piece of each key is made of; those without a listing are left out."""
     listings = await find_listings(caller, channel, keys)
-    return {key: each.components or [Component(each.sku, 1)] for key, each in listings.items()}
+    return {key: each.made_of for key, each in listings.items()}
 
 
 async def _of_pieces(

@@ -2,16 +2,19 @@
 
 import sqlite3
 import time
-from base64 import urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from unittest.mock import ANY
 
 import msgspec
 import pytest
 
+from server.domain.intake import HEARD_MAX, News
 from server.domain.order_documents import Event, InboxEntry
 from server.store.documents.documents import Documents
-from server.store.keys import Keyspace
+from server.store.documents.kept import Paper
+from server.store.keys import ChannelKeys, Keyspace
 from tests.conftest import wait_until
 from tests.support.http import Api, Key, Server, opened
 from tests.support.order_documents import MARK, booking, documents_of, marked_buyer, order
@@ -39,7 +42,7 @@ async def test_an_order_is_found_and_read_with_its_reservation_as_it_is_now(docu
     await put(documents, api)
     await documents.add_timeline(api.partition, "trendyol", "1001", Event(at_ms=5, kind="booked", text="2 of TS-1"))
 
-    page = (await api.get("/v1/orders?sku=TS-1&place=main&channel=trendyol&state=booked&number=1001")).ok()
+    page = (await api.get("/v1/orders?sku=TS-1&location=main&channel=trendyol&state=booked&number=1001")).ok()
     found = (await api.get(ONE)).ok()
 
     [one] = page["orders"]
@@ -101,7 +104,8 @@ async def test_orders_are_found_by_time_and_by_the_name_of_their_buyer(documents
 
 async def test_an_unknown_order_and_an_impossible_number_are_refused(api: Api) -> None:
     (await api.get(ONE)).problem(404, "unknown_order")
-    (await api.get("/v1/orders/trendyol/~!")).problem(400, "invalid")
+    for wrong in ("~!", "~MTA!vNCAj", "~MTAvNCAj=="):  # each order has one name in base64url
+        (await api.get(f"/v1/orders/trendyol/{wrong}")).problem(400, "invalid")
     (await api.get("/v1/orders/trendyol/" + "9" * 129)).problem(400, "invalid")
     (await api.post(f"{ONE}/notes", {"text": "x"})).problem(404, "unknown_order")
     (await api.post(f"{ONE}/notes", {"text": ""})).problem(400, "invalid")
@@ -163,6 +167,55 @@ async def test_an_order_that_was_never_heard_of_can_be_erased_before_it_comes(do
 
     await put(documents, api)
 
+    assert (await api.get(ONE)).ok()["personal"] == "erased"
+
+
+async def test_what_a_command_was_answered_with_is_read_until_it_is_erased(
+    server: Server, documents: Documents, api: Api
+) -> None:
+    await put(documents, api)
+    label = Paper(kind="label", id="label-7", number="1001", body=b"%PDF\0\xff", media_type="application/pdf")
+    await documents.put_paper(api.partition, "trendyol", label)
+
+    found = (await api.get(f"{ONE}/papers/label-7")).ok()
+
+    assert (b64decode(found["content"]), found["media_type"], found["kind"]) == (label.body, "application/pdf", "label")
+    for other in ("trendyol/1001/papers/label-8", "trendyol/1002/papers/label-7", "shop/1001/papers/label-7"):
+        (await api.get(f"/v1/orders/{other}")).problem(404, "unknown_paper")
+    async with opened(server, Key("reader", "scopes", ("read",))) as reader:
+        (await reader.get(f"{ONE}/papers/label-7")).problem(403, "forbidden")
+    (await api.post(f"{ONE}/erase", {})).ok()
+    (await api.get(f"{ONE}/papers/label-7")).problem(404, "unknown_paper")
+
+
+async def test_an_erasure_follows_a_command_that_is_not_in_the_outbox_yet(server: Server, api: Api) -> None:
+    heard = ChannelKeys(Keyspace(api.partition), "trendyol").heard
+    with server.store() as store:
+        (await api.post(f"{ONE}/erase", {})).ok()
+        assert store.xlen(heard) == 0  # nothing was said to the channel, so there is nothing to erase
+        store.xadd(heard, {"n": msgspec.msgpack.encode(News("say", 0))})
+
+        (await api.post(f"{ONE}/erase", {})).ok()
+
+        [(_, fields)] = store.xrevrange(heard, count=1)
+    assert msgspec.msgpack.decode(fields[b"n"], type=News) == News("erase", ANY, ["1001"])
+
+
+async def test_an_erasure_that_the_outbox_has_no_room_for_is_refused_and_done_when_asked_for_again(
+    server: Server, documents: Documents, api: Api
+) -> None:
+    await put(documents, api)
+    heard = ChannelKeys(Keyspace(api.partition), "trendyol").heard
+    with server.store() as store:
+        waiting = store.pipeline()
+        for _ in range(HEARD_MAX):
+            waiting.xadd(heard, {"n": b""})
+        waiting.execute()
+
+        (await api.post(f"{ONE}/erase", {})).problem(503, "overloaded")
+        store.delete(heard)
+
+    assert (await api.post(f"{ONE}/erase", {})).ok()["was_kept"] is True
     assert (await api.get(ONE)).ok()["personal"] == "erased"
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from server.domain.order_documents import Event, InboxEntry
+from server.domain.order_documents import Event, InboxEntry, ReturnDocument
+from server.store.documents.kept import Paper
 from tests.support.http import Server, opened
 from tests.support.order_documents import MARK, booking, documents_of, order
 from tests.support.processes import holdfast
@@ -35,6 +36,7 @@ async def server(start_server: Callable[..., Server]) -> AsyncIterator[Server]:
             "default", "trendyol", order("1002", placed_ms=-(10**18)), booking("held", reason="unmapped", unmapped=1)
         )
         await documents.put_order("default", "shop", order("1002"), booking("held"))
+        await documents.put_return("default", "trendyol", ReturnDocument(key="R1", order_key="1001"))
         await documents.add_timeline("default", "trendyol", "1001", Event(at_ms=1, kind="shipped", text="\x1b[31m"))
         entry = InboxEntry(channel="trendyol", number="1002", reason="unmapped", listings=("869",))
         await documents.put_inbox("default", entry)
@@ -69,11 +71,30 @@ def test_an_order_is_shown_with_its_buyer_and_its_history(server: Server) -> Non
     assert shown.returncode == 0, shown.stderr
     assert MARK in shown.stdout
     assert "shipped" in shown.stdout
+    assert "259.80 TRY, return" in shown.stdout
     assert "\x1b[31m" not in shown.stdout
     assert several.returncode == 1
     assert "--channel" in several.stderr
     assert json.loads(one_of_them.stdout)["kept"]["channel"] == "shop"
     assert (unknown.returncode, "No such order" in unknown.stderr) == (1, True)
+
+
+async def test_what_a_command_was_answered_with_is_written_to_a_file_of_its_own(server: Server) -> None:
+    async with documents_of(server) as documents:
+        paper = Paper(kind="label", id="label-7", number="1001", body=b"%PDF\0", media_type="application/pdf")
+        await documents.put_paper("default", "trendyol", paper)
+    words = ("orders", "paper", "trendyol", "1001", "label-7", "label.pdf")
+
+    written = command(server, *words)
+    nowhere = command(server, *words[:-1], "missing/label.pdf")
+    unknown = command(server, "orders", "paper", "trendyol", "1002", "label-7", "other.pdf")
+
+    file = server.directory / "label.pdf"
+    assert (written.returncode, written.stdout) == (0, "label.pdf: label, 5 bytes, application/pdf\n"), written.stderr
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"%PDF\0", 0o600)
+    assert (nowhere.returncode, "cannot be written" in nowhere.stderr) == (1, True)
+    assert (unknown.returncode, "No such paper" in unknown.stderr) == (1, True)
+    assert not (server.directory / "other.pdf").exists()
 
 
 async def test_orders_are_erased_from_the_command_line(server: Server) -> None:

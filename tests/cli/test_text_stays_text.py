@@ -85,6 +85,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "move": ("movements.csv", "--report", "bad.csv"),
     "orders": (),
     "orders erase": (NAME, HOSTILE, "--yes"),
+    "orders paper": (NAME, HOSTILE, HOSTILE, HOSTILE),
     "orders show": (HOSTILE,),
     "rename": (HOSTILE, "[/x][bold]"),
     "repair": (),

@@ -5,7 +5,7 @@ import time
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -15,7 +15,9 @@ from adapters.contract.adapter import Kind, kinds
 from adapters.contract.http import Answer, Request
 from adapters.contract.stock import Applied, Item, Rejected
 from server.channels.connection.adapter_registry import check
+from server.channels.inbound.taking import FAILED, UNKNOWN_THERE, UNREADABLE
 from server.config.settings import PREFIX, ConfiguredKey, Settings, load_config_file, load_settings
+from server.domain.channel_orders import InboxReason
 from server.store.keys import ChannelKeys, Keyspace
 
 ROOT = Path(__file__).parents[2]
@@ -184,6 +186,17 @@ def keys_of_partitions() -> set[str]:
 
 def test_the_map_lists_every_key_of_a_partition() -> None:
     assert differences(keys_of_partitions(), documented_keys(read("docs/architecture.md"))) == NO_DIFFERENCE
+
+
+# -- why an order stands in the inbox
+
+
+def test_every_reason_of_the_inbox_is_explained_and_every_explained_one_exists() -> None:
+    explained = re.findall(r"^\| `(\w+)` \| ", read("docs/orders.md"), re.MULTILINE)
+
+    of_intake = {UNREADABLE, UNKNOWN_THERE, FAILED}
+    assert len(explained) == len(set(explained))
+    assert set(explained) == {*get_args(InboxReason), *of_intake} - {""}
 
 
 # -- decisions

@@ -124,7 +124,7 @@ async def test_commands_labels_and_returns_are_written_down(
     assert await records.returned(CHANNEL, case)
 
     found = await documents.order(caller.principal.partition, CHANNEL, "1001")
-    paper = await documents.paper(caller.principal.partition, CHANNEL, "ship", "ship-1")
+    paper = await documents.paper(caller.principal.partition, CHANNEL, "1001", "ship-1")
     assert found is not None
     assert [each.kind for each in found.timeline][2:4] == ["ship_done", "return"]
     assert MARK not in str(found.timeline)

@@ -29,6 +29,7 @@ from server.domain.order_documents import (
 )
 from server.insight.daily_figures import DailyFigureCounter
 from server.store.connection.connect import client, connection_pool
+from server.store.documents.kept import Paper
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.repositories.order_privacy import CUSTOMER_KEY
 from tests.support.feeds import feed_of
@@ -146,6 +147,10 @@ async def _as_told(server: Server) -> None:
             told.key,
             Event(at_ms=1_796_000_061_000, kind="booked", text="booked", actor="intake"),
         )
+        label = Paper(
+            kind="label", id="label-90ffae898087e9bb", number=told.key, body=b"%PDF-1.7\n", media_type="application/pdf"
+        )
+        await documents.put_paper("default", "trendyol", label)
         await documents.put_inbox(
             "default",
             InboxEntry(channel="trendyol", number="10623999", reason="unmapped", listings=("8690000000999",)),

@@ -154,6 +154,7 @@ def _path_schema(name: str) -> dict[str, Any]:
         "channel": ChannelName,
         "name": common.Location,
         "number": common.OrderNumber,
+        "command_id": common.Reference,
     }
     return msgspec.json.schema(kinds[name])
 

@@ -29,6 +29,7 @@ from server.schemas.orders import (
     OrderView,
     PackageView,
     PackedView,
+    PaperView,
     ReturnLineView,
     ReturnView,
     TimelineView,
@@ -88,7 +89,7 @@ def _summary(kept: KeptOrder) -> OrderSummary:
         order.currency,
         order.total,
         kept.customer_ref,
-        list(order.flags),
+        list(kept.flags),
         booking.short if booking else 0,
         booking.unmapped if booking else 0,
         booking.reason if booking else "",
@@ -156,6 +157,13 @@ async def add_note(call: Call) -> OrderView:
     return await read(call)
 
 
+async def read_paper(call: Call) -> PaperView:
+    """Read what a command about an order was answered with, such as a label."""
+    channel, number, name = call.named("channel"), call.named("number"), call.named("command_id")
+    found = await service.read_paper(call.caller, channel, number, name)
+    return PaperView(channel, found.number, found.id, found.kind, found.media_type, found.body)
+
+
 async def erase(call: Call) -> Erased:
     """Erase the personal data of an order for good."""
     channel, number = call.named("channel"), call.named("number")
@@ -218,6 +226,11 @@ ROUTES = [
     Route(
         "POST", _ONE + "/notes", add_note, Scope.ADMIN, "Add a note to an order",
         {201: OrderView}, NoteBody, outcomes=("unknown_order", *_DOCUMENTS),
+    ),
+    Route(
+        "GET", _ONE + "/papers/{command_id}", read_paper, Scope.ADMIN,
+        "Read what a command was answered with, such as a label",
+        {200: PaperView}, outcomes=("invalid", "unknown_paper", *_DOCUMENTS), share=Share.REPORTS,
     ),
     Route(
         "POST", _ONE + "/erase", erase, Scope.ADMIN, "Erase the personal data of an order for good",

@@ -41,6 +41,8 @@ KNOWN_S: Final = 60.0
 """So long a snapshot that left nothing to do need not be looked at again where walks tell it again: they overlap."""
 _DIGEST_BYTES: Final = 16
 _pack = msgspec.msgpack.Encoder().encode
+FAILED: Final = "failed"
+"""Why an order stands in the inbox that was not booked for a fault of our own."""
 _AGAIN: Final = (StoreError, OverloadedError, OutcomeUnknownError)
 """Nothing is wrong with the order: it is taken in again."""
 
@@ -162,8 +164,8 @@ class Taking:
         except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
             # One impossible order must not keep back the others. Its words may hold anything, so they are not logged.
             log.error("order_not_booked", channel=self._channel, order=order.key, error=type(error).__name__)  # noqa: TRY400
-            self._metrics.taken("failed")
-            return None, "failed"
+            self._metrics.taken(FAILED)
+            return None, FAILED
         result = "stale" if booked.stale else "unchanged" if booked.unchanged else booked.inbox or "booked"
         self._metrics.taken(result)
         return booked, booked.inbox

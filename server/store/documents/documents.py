@@ -129,19 +129,16 @@ class Documents:
         """Keep a return case, unless something newer is kept of it; return whether it was kept."""
         return await self._change(lambda session: kept.put_return(session, partition, channel, case))
 
-    # -- what is kept of notifications and commands, which may hold personal data
+    # -- what else is kept that may hold personal data
 
     async def put_paper(self, partition: str, channel: str, paper: kept.Paper) -> bool:
-        """Keep a notification, a label, an invoice or a command's body; False: the order was erased."""
+        """Keep what a command was answered with, such as a label; False: the order was erased."""
         return await self._change(lambda session: kept.put_paper(session, partition, channel, paper, _now_ms()))
 
-    async def paper(self, partition: str, channel: str, kind: str, name: str) -> kept.Paper | None:
-        """Read such a paper."""
-        return await self._read(lambda session: kept.paper(session, partition, channel, kind, name))
-
-    async def drop_paper(self, partition: str, channel: str, kind: str, name: str) -> None:
-        """Remove such a paper, which is needed no more."""
-        await self._change(lambda session: kept.drop_paper(session, partition, channel, kind, name))
+    async def paper(self, partition: str, channel: str, number: str, name: str) -> kept.Paper | None:
+        """Read such a paper of an order."""
+        key = order_key(partition, channel, number)
+        return await self._read(lambda session: kept.paper(session, key, name))
 
     # -- inbox
 
@@ -149,11 +146,6 @@ class Documents:
         """Enter an order that could not be booked, or not whole; times and tries are counted here."""
         key = order_key(partition, entry.channel, entry.number)
         await self._change(lambda session: inbox.put(session, key, entry, _now_ms()))
-
-    async def take_out(self, partition: str, channel: str, number: str) -> bool:
-        """Take an order out of the inbox; return whether it was there."""
-        key = order_key(partition, channel, number)
-        return await self._change(lambda session: inbox.take_out(session, key))
 
     async def ignore(self, partition: str, channel: str, number: str, actor: str) -> InboxEntry | None:
         """Leave an order of the inbox alone, until something else keeps it from being booked."""
@@ -178,10 +170,6 @@ class Documents:
             lambda session: inbox.page(session, partition, channel=channel, state=state, after=after, limit=limit)
         )
 
-    async def inbox_counts(self, partition: str) -> dict[str, int]:
-        """Count the open entries of the inbox by channel."""
-        return await self._read(lambda session: inbox.counts(session, partition))
-
     # -- for people
 
     async def find(
@@ -203,11 +191,6 @@ class Documents:
         known = await self._change(lambda session: erasure.erase(session, key, actor, _now_ms()))
         await self._guarded(self._database.scrub())
         return known
-
-    async def is_erased(self, partition: str, channel: str, number: str) -> bool:
-        """Whether the personal data of an order was erased at somebody's request."""
-        key = order_key(partition, channel, number)
-        return await self._read(lambda session: erasure.is_erased(session, key))
 
     async def erased(self, partition: str, after: tuple[str, str] = ("", ""), limit: int = PAGE_MAX) -> list[OrderKey]:
         """Read a page of the list of erased orders."""

@@ -49,9 +49,9 @@ async def ignore(session: Session, key: OrderKey, actor: str) -> InboxEntry | No
     return kept
 
 
-async def take_out(session: Session, key: OrderKey) -> bool:
-    """Remove an order that is booked whole; return whether it was there."""
-    return await session.execute(f"DELETE FROM inbox WHERE {_ONE}", *key) > 0
+async def take_out(session: Session, key: OrderKey) -> None:
+    """Remove an order that is booked whole."""
+    await session.execute(f"DELETE FROM inbox WHERE {_ONE}", *key)
 
 
 async def page(
@@ -66,14 +66,6 @@ async def page(
         partition, state, *values, first_ms, first_ms, after_channel, after_channel, after_number, limit,
     )  # fmt: skip
     return [_decode(body) for [body] in rows]
-
-
-async def counts(session: Session, partition: str) -> dict[str, int]:
-    """Count the open entries by channel."""
-    rows = await session.fetch(
-        "SELECT channel, COUNT(*) FROM inbox WHERE partition = ? AND state = 'open' GROUP BY channel", partition
-    )
-    return dict(rows)
 
 
 def _columns(entry: InboxEntry) -> tuple[str, int, int, str]:

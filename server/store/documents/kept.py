@@ -1,4 +1,4 @@
-"""What else is kept of orders and may hold personal data: return cases, notifications, labels, bodies of commands."""
+"""What else is kept of orders and may hold personal data: return cases, labels, and what channels say in words."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ _ONE: Final = "partition = ? AND channel = ? AND kind = ? AND id = ?"
 class Paper(msgspec.Struct, frozen=True, kw_only=True):
     """Something that came from a channel or goes to it, as it is: by its kind and an id that is unique there.
 
-    ``number``: the order that it is about, by which it is erased; empty where it is about none.
+    ``number``: the order that it is about, by which it is found and erased; empty where it is about none.
     """
 
     kind: str
@@ -41,26 +41,24 @@ async def put_paper(session: Session, partition: str, channel: str, paper: Paper
     await session.lock(key.name)
     if paper.number and await is_erased(session, key):
         return False
-    await drop_paper(session, partition, channel, paper.kind, paper.id)
+    one = _values(partition, channel, paper.kind, paper.id)
+    await session.execute(f"DELETE FROM papers WHERE {_ONE}", *one)
     await session.execute(
         "INSERT INTO papers (partition, channel, kind, id, number, at_ms, media_type, body)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        *_values(partition, channel, paper.kind, paper.id), key.number, now_ms, plain(paper.media_type), paper.body,
+        *one, key.number, now_ms, plain(paper.media_type), paper.body,
     )  # fmt: skip
     return True
 
 
-async def paper(session: Session, partition: str, channel: str, kind: str, name: str) -> Paper | None:
-    """Read a paper."""
+async def paper(session: Session, key: OrderKey, name: str) -> Paper | None:
+    """Read a paper of an order."""
     rows = await session.fetch(
-        f"SELECT kind, id, body, number, media_type FROM papers WHERE {_ONE}", *_values(partition, channel, kind, name)
-    )
+        "SELECT kind, id, body, number, media_type FROM papers"
+        " WHERE partition = ? AND channel = ? AND number = ? AND id = ?",
+        *key, plain(name),
+    )  # fmt: skip
     return Paper(**dict(zip(("kind", "id", "body", "number", "media_type"), rows[0], strict=True))) if rows else None
-
-
-async def drop_paper(session: Session, partition: str, channel: str, kind: str, name: str) -> None:
-    """Remove a paper."""
-    await session.execute(f"DELETE FROM papers WHERE {_ONE}", *_values(partition, channel, kind, name))
 
 
 async def add_words(session: Session, key: OrderKey, note: Note) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from server.domain.order_documents import (
     ENDED_STATES,
+    FLAGS,
     Booking,
     Buyer,
     DocumentLine,
@@ -25,8 +26,13 @@ from server.store.documents.database import Row, Session, plain
 ENTRIES_MAX: Final = 1_000
 """Steps of a timeline, notes and returns that are read of one order: the newest."""
 KEPT: Final = (
-    "channel, number, body, booking, first_ms, put_ms, booked_ms, customer_ref, erased_ms"  # as kept_order reads them
+    "o.channel, o.number, o.body, o.booking, o.first_ms, o.put_ms, o.booked_ms, o.customer_ref, o.erased_ms,"
+    " o.customer_ref <> '' AND EXISTS (SELECT 1 FROM orders e WHERE e.partition = o.partition"
+    " AND e.customer_ref = o.customer_ref AND e.customer_ref <> '' AND e.sort_ms < o.sort_ms),"
+    " EXISTS (SELECT 1 FROM returns r WHERE r.partition = o.partition AND r.channel = o.channel"
+    " AND r.number = o.number)"
 )
+"""What :func:`kept_order` reads of the table ``orders o``. That the name is not empty is said twice, for the index."""
 _LATEST_MS: Final = 2**53
 _ONE: Final = "partition = ? AND channel = ? AND number = ?"
 _LOOK: Final = (
@@ -130,7 +136,7 @@ def merged(before: OrderDocument, now: OrderDocument) -> OrderDocument:
     lines: dict[str, DocumentLine] = {each.key: each for each in (*before.lines, *now.lines)}
     told = {
         name: getattr(now, name) or getattr(before, name)
-        for name in ("placed_ms", "ship_by_ms", "pay_by_ms", "currency", "total", "status", "revision", "flags")
+        for name in ("placed_ms", "ship_by_ms", "pay_by_ms", "currency", "total", "status", "revision")
     }
     return msgspec.structs.replace(now, lines=tuple(lines.values()), complete=before.complete, **told)
 
@@ -203,7 +209,7 @@ async def mark_booked(
 
 def kept_order(row: Row) -> KeptOrder:
     """Read an order of the columns :data:`KEPT`."""
-    channel, _, body, booking, first_ms, put_ms, booked_ms, ref, erased_ms = row
+    channel, _, body, booking, first_ms, put_ms, booked_ms, ref, erased_ms, *flags = row
     return KeptOrder(
         channel=channel,
         order=_decode_order(body),
@@ -213,12 +219,13 @@ def kept_order(row: Row) -> KeptOrder:
         booked_ms=booked_ms,
         customer_ref=ref,
         erased_ms=erased_ms,
+        flags=tuple(flag for flag, is_set in zip(FLAGS, flags, strict=True) if is_set),
     )
 
 
 async def read_whole(session: Session, key: OrderKey) -> WholeOrder | None:
     """Read an order with all that is kept of it."""
-    found = await session.fetch(f"SELECT {KEPT} FROM orders WHERE {_ONE}", *key)
+    found = await session.fetch(f"SELECT {KEPT} FROM orders o WHERE {_ONE}", *key)
     if not found:
         return None
     kept = kept_order(found[0])

@@ -28,9 +28,8 @@ async def find(
     if after is not None:
         conditions.append("(o.sort_ms < ? OR (o.sort_ms = ? AND (o.channel > ? OR (o.channel = ? AND o.number > ?))))")
         values += [after.sort_ms, after.sort_ms, plain(after.channel), plain(after.channel), plain(after.number)]
-    columns = ", ".join(f"o.{name}" for name in KEPT.split(", "))
     rows = await session.fetch(
-        f"SELECT {columns}, o.sort_ms FROM orders o WHERE {' AND '.join(['o.partition = ?', *conditions])}"
+        f"SELECT {KEPT}, o.sort_ms FROM orders o WHERE {' AND '.join(['o.partition = ?', *conditions])}"
         " ORDER BY o.sort_ms DESC, o.channel, o.number LIMIT ?",
         partition, *values, limit + 1,
     )  # fmt: skip

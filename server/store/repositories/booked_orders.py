@@ -55,15 +55,3 @@ async def known_names(
 def packed(record: BookedOrder) -> bytes:
     """Pack a record as it is stored."""
     return _encode(record)
-
-
-def unpacked(raw: bytes) -> BookedOrder:
-    """Read a stored record.
-
-    Raises
-    ------
-    msgspec.MsgspecError
-        It is damaged.
-
-    """
-    return _decode(raw)

@@ -19,8 +19,7 @@ from server.store.keys import ChannelKeys, Keyspace, stored_text
 from server.store.repositories.publisher import PublisherStore, Writes
 
 SINCE: Final = "since"
-HEARD: Final = "heard"
-"""Fields of the hash beside those of the walks: from when on orders are taken, and which news was taken in."""
+"""The field of the hash beside those of the walks: from when on orders are taken."""
 _NEWS: Final = "n"
 _pack = msgspec.msgpack.Encoder().encode
 _decode_walk = msgspec.msgpack.Decoder(Walk).decode

@@ -44,7 +44,6 @@ _CURSOR: Final = re.compile(
     r"(live|ended|lapsed|revived):([0-9]{1,20}(?:-[0-9]{1,20})?)@([0-9]{1,20}-[0-9]{1,20})", re.ASCII
 )
 _SCAN_CURSOR_MAX: Final = 2**64 - 1
-_SPENT: Final = frozenset({"fulfilled", "released", "expired", "cancelled"})
 _decode = msgspec.msgpack.Decoder(Reservation).decode
 
 

@@ -207,7 +207,6 @@ async def test_the_inbox_counts_tries_and_lists_the_oldest_first(documents: Docu
 
     assert [(each.number, each.tries) for each in page] == [("1", 2), ("2", 1)]
     assert page[0].first_ms <= page[0].last_ms
-    assert await documents.inbox_counts(P) == {CHANNEL: 2}
     assert [each.number for each in await documents.inbox(P, after=(page[0].first_ms, CHANNEL, "1"))] == ["2"]
     assert [each.number for each in await documents.inbox(P, after=(page[0].first_ms, CHANNEL, "1\0"))] == ["2"]
     assert await documents.inbox(P, channel="shop") == []
@@ -235,6 +234,23 @@ async def test_an_order_that_is_booked_whole_leaves_the_inbox(documents: Documen
     await documents.mark_booked(P, CHANNEL, "1001", booking())
 
     assert await documents.inbox_entry(P, CHANNEL, "1001") is None
+
+
+async def test_an_order_has_flags_for_a_buyer_who_comes_again_and_for_what_comes_back(documents: Documents) -> None:
+    for number, placed_ms, buyer in (("1", 5, BUYER), ("2", 6, BUYER), ("3", 7, Buyer(id="78")), ("4", 8, None)):
+        await documents.put_told(P, CHANNEL, order(number, placed_ms=placed_ms, buyer=buyer))
+    await documents.put_told(P, "shop", order("5", placed_ms=9, buyer=BUYER))  # another channel's buyer of that number
+    await documents.put_told("other", CHANNEL, order("0", placed_ms=1, buyer=Buyer(id="78")))
+    await documents.put_return(P, CHANNEL, ReturnDocument(key="r1", order_key="2"))
+    await documents.put_return(P, CHANNEL, ReturnDocument(key="r2", order_key="3"))
+
+    found, _ = await documents.find(P, OrderFilter())
+    whole = await documents.order(P, CHANNEL, "2")
+
+    flags = {each.number: each.flags for each in found}
+    assert flags == {"1": (), "2": ("repeat", "return"), "3": ("return",), "4": (), "5": ()}
+    assert whole is not None
+    assert whole.kept.flags == ("repeat", "return")
 
 
 # -- what comes back, and papers
@@ -266,15 +282,13 @@ async def test_what_a_buyer_wrote_stays_where_it_is_not_told_again(documents: Do
     assert (found.returns[0].state, found.returns[0].lines) == ("arrived", (line,))
 
 
-async def test_a_paper_is_kept_replaced_and_dropped(documents: Documents) -> None:
+async def test_a_paper_is_kept_and_replaced(documents: Documents) -> None:
     label = Paper(kind="label", id="7", number="1001", body=b"%PDF\0\xff", media_type="application/pdf")
     await documents.put_paper(P, CHANNEL, msgspec.structs.replace(label, body=b"old"))
     await documents.put_paper(P, CHANNEL, label)
-    assert await documents.paper(P, CHANNEL, "label", "7") == label
+    assert await documents.paper(P, CHANNEL, "1001", "7") == label
+    assert await documents.paper(P, CHANNEL, "1002", "7") is None
 
-    await documents.drop_paper(P, CHANNEL, "label", "7")
-
-    assert await documents.paper(P, CHANNEL, "label", "7") is None
     with pytest.raises(ValueError, match="at most"):
         await documents.put_paper(P, CHANNEL, Paper(kind="label", id="8", body=b"x" * (8 * 1024 * 1024 + 1)))
 
