@@ -11,7 +11,8 @@ from typing import Any, Final, TypeVar
 import click
 import uvloop
 
-from server.config.settings import ConfigError, Settings, load_settings
+from server.config.settings import ConfigError, Settings, load_config_file, load_settings
+from server.domain.channels import ChannelSettings
 from server.domain.limits import DEFAULT_PARTITION
 from server.domain.principal import check_partition
 from server.service.checks import InvalidError
@@ -78,6 +79,19 @@ def quiet_settings(**overrides: object) -> Settings:
     settings = settings_or_exit(**overrides)
     logs.configure("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
     return settings
+
+
+def channels_of(settings: Settings, partition: str) -> dict[str, ChannelSettings]:
+    """Read which channels the configuration file has for a partition.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read.
+
+    """
+    configured = load_config_file(settings.config, credentials=False).channels
+    return {each.settings.name: each.settings for each in configured if each.settings.partition == partition}
 
 
 def opened_store(settings: Settings, *, create: bool = False) -> AbstractAsyncContextManager[OpenStore]:

@@ -3,12 +3,14 @@
 import secrets
 import sys
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 from rich.console import Console
 
+from server.cli import shortages
 from server.cli.common import (
+    channels_of,
     counted,
     failure,
     named,
@@ -30,14 +32,16 @@ from server.cli.terminal import progress_console, say
 from server.config.settings import Settings
 from server.domain.allocations import left
 from server.domain.limits import DEFAULT_LOCATION, REFERENCE_BYTES_MAX
+from server.domain.shortages import newest_first
 from server.domain.spelling import normal
 from server.service.checks import STORED_NAMES, check_location
+from server.service.shortages import find_elsewhere
 from server.store.command_session import OpenStore
 from server.store.connection.commands import command
 from server.store.journal import journal
 from server.store.keys import Keyspace
 from server.store.repositories.location_names import read_location_names
-from server.store.repositories.shortages import Shortage, lacking_at, short_at
+from server.store.repositories.shortages import lacking_at, short_at
 
 SHOWN_MAX: Final = 25
 """Differences on the terminal: about a screenful."""
@@ -57,7 +61,7 @@ class Found(NamedTuple):
 
     differences: list[Difference]
     uncounted: list[str]
-    shortages: list[Shortage]
+    shortages: list[dict[str, Any]]
 
 
 class Job(NamedTuple):
@@ -202,7 +206,7 @@ async def _count(settings: Settings, job: Job, tally: Tally, console: Console) -
         with progress_bar(len(rows), console) as tally.on_progress:
             await count_rows(store.ledger(job.partition), rows, source, tally, store.client)
         differences = await _differences(store, job, began)
-        return job, Found(differences, uncounted, await _shortages(store, job, differences))
+        return job, Found(differences, uncounted, await _shortages(settings, store, job, differences))
 
 
 async def _uncounted(store: OpenStore, job: Job) -> list[str]:
@@ -234,12 +238,22 @@ async def _differences(store: OpenStore, job: Job, after: str) -> list[Differenc
     return sorted(each for each in found if each.by)
 
 
-async def _shortages(store: OpenStore, job: Job, differences: list[Difference]) -> list[Shortage]:
+async def _shortages(
+    settings: Settings, store: OpenStore, job: Job, differences: list[Difference]
+) -> list[dict[str, Any]]:
     keyspace = Keyspace(job.partition)
     places = await _places(store, job)
     below = [f"{each.sku}\0{place}" for each in differences if each.available < 0 for place in places]
-    short = await lacking_at(store.client, keyspace, below)
-    return await short_at(store.client, keyspace, store.retention.packed(), short, _PATIENCE_S)
+    short = await short_at(
+        store.client,
+        keyspace,
+        store.retention.packed(),
+        await lacking_at(store.client, keyspace, below),
+        _PATIENCE_S,
+        newest_first=newest_first(channels_of(settings, job.partition)),
+    )
+    elsewhere = await find_elsewhere(store.ledger(job.partition), short)
+    return [shortages.as_json(each, elsewhere) for each in short]
 
 
 def _write(path: Path, differences: list[Difference]) -> None:
@@ -261,8 +275,7 @@ def _print_found(found: Found, job: Job) -> None:
         rest = " …" if len(found.uncounted) > SHOWN_MAX else ""
         shown = ", ".join(found.uncounted[:SHOWN_MAX]) + rest
         say(f"Not counted, {word}: {counted(len(found.uncounted), 'SKU')} ({shown})")
-    for shortage in found.shortages:
-        lacking = ", ".join(f"{line.reservation_id} lacks {line.lacks:,}" for line in shortage.lines) or "no order"
-        say(f"Short of {shortage.short:,} {shortage.sku}: {lacking}")
-    if not all(shortage.complete for shortage in found.shortages):
+    for sentence in shortages.sentences(found.shortages, names_sku=True):
+        say(sentence)
+    if not all(each["lines_complete"] for each in found.shortages):
         say("There was no time to look at every order, so others may be short: see GET /v1/shortages.")

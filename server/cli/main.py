@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "locations": "server.cli.locations",
     "move": "server.cli.move",
     "orders": "server.cli.orders",
+    "outbox": "server.cli.outbox",
     "rename": "server.cli.rename",
     "repair": "server.cli.repair",
     "report": "server.cli.report",

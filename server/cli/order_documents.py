@@ -7,9 +7,8 @@ import click
 from click.core import ParameterSource
 from msgspec.structs import replace
 
-from server.cli.common import failure, heed_names, opened_store
-from server.config.settings import Settings, load_config_file
-from server.domain.channels import ChannelSettings
+from server.cli.common import channels_of, failure, heed_names, opened_store
+from server.config.settings import Settings
 from server.order_parts import order_documents
 from server.service.caller import Caller, local_caller
 from server.service.checks import InvalidError
@@ -20,11 +19,7 @@ from server.store.errors import DocumentsError
 @asynccontextmanager
 async def opened_orders(settings: Settings, partition: str) -> AsyncIterator[Caller]:
     """Open store and documents for a command; what is refused ends it with the reason."""
-    channels: dict[str, ChannelSettings] = {
-        each.settings.name: each.settings
-        for each in load_config_file(settings.config, credentials=False).channels
-        if each.settings.partition == partition
-    }
+    channels = channels_of(settings, partition)
     async with opened_store(settings) as store:
         documents = order_documents(settings, store.client)
         await heed_names(store, partition)

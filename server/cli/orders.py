@@ -10,6 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from server.cli import shortages
 from server.cli.channels.common import time_text
 from server.cli.common import counted, failure, json_option, partition_option, quiet_settings, run, store_options
 from server.cli.order_documents import opened_orders, refuse_misplaced
@@ -20,6 +21,7 @@ from server.domain.reservation import Reservation
 from server.schemas.orders import OrdersQuery
 from server.service.order_documents import OrderFound, documents_of, erase, find_orders, read_order, read_paper
 from server.service.problems import ProblemError, problem
+from server.service.shortages import OrderShortages
 from server.store.documents.kept import Paper
 from server.store.embedded.private_files import private_file
 
@@ -114,7 +116,8 @@ def show(number: str, *, channel: str, partition: str, as_json: bool, **override
     found = run(_read(quiet_settings(**overrides), partition, channel, number))
     if as_json:
         reservations = {name: msgspec.to_builtins(each.state) for name, each in found.reservations.items()}
-        print_json(msgspec.to_builtins(found.whole) | {"reservations": reservations})
+        short = [shortages.as_json(each, found.shortages.elsewhere) for each in found.shortages.short]
+        print_json(msgspec.to_builtins(found.whole) | {"reservations": reservations, "shortages": short})
         return
     console().print(Group(*_shown(found)))
 
@@ -143,6 +146,7 @@ def _shown(found: OrderFound) -> Iterator[Any]:
     yield _lines(whole)
     for name, reservation in found.reservations.items():
         yield Text(f"{name}: {reservation.state}, {_taken(reservation)}")
+    yield from (Text(each, style="red") for each in _short(found.shortages))
     for package in order.packages:
         yield Text(f"package {package.key}: {package.state} {package.carrier} {package.tracking}".rstrip())
     for case in whole.returns:
@@ -174,6 +178,14 @@ def _lines(whole: WholeOrder) -> Table:
 def _taken(reservation: Reservation) -> str:
     taken = [f"{line.quantity} {line.sku} at {line.location or '-'}" for line in reservation.lines]
     return ", ".join(taken)
+
+
+def _short(found: OrderShortages) -> Iterator[str]:
+    for each in found.short:
+        for line in shortages.as_json(each, found.elsewhere)["lines"]:
+            yield f"{line['reservation_id']} line {line['line']} lacks {line['lacks']:,} {each.sku} at {each.location}"
+            if line["other_locations"]:
+                yield shortages.hint(line)
 
 
 def _person(whole: WholeOrder) -> Iterator[Text]:

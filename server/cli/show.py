@@ -8,7 +8,9 @@ import click
 import msgspec
 from rich.table import Table
 
+from server.cli import shortages
 from server.cli.common import (
+    channels_of,
     counted,
     failure,
     json_option,
@@ -24,8 +26,10 @@ from server.config.settings import Settings
 from server.domain.allocations import left
 from server.domain.changes import ChangeLine
 from server.domain.expected_receipt import ExpectedReceipt
+from server.domain.shortages import newest_first
 from server.domain.stock import StockLevel
 from server.service.checks import check_sku
+from server.service.shortages import find_elsewhere
 from server.store.command_session import OpenStore
 from server.store.journal import journal
 from server.store.keys import Keyspace
@@ -35,7 +39,7 @@ from server.store.repositories.aliases import read_aliases
 from server.store.repositories.backorders import Waiter, find_waiters
 from server.store.repositories.expected_receipts import read_outlook
 from server.store.repositories.locations import LocationStore
-from server.store.repositories.shortages import Shortage, short_at
+from server.store.repositories.shortages import short_at
 
 HOLDERS_MAX: Final = 500
 PATIENCE_S: Final = 30.0
@@ -107,7 +111,15 @@ async def _explain(settings: Settings, partition: str, asked: str, *, with_histo
         outlook = await read_outlook(store.client, Keyspace(partition), store.retention.packed(), sku)
         waiting = await find_waiters(store.client, Keyspace(partition), sku=sku, limit=HOLDERS_MAX, aliases=aliases)
         short = {f"{sku}\0{each.location}".encode(): each.lacks for each in found.levels if each.lacks}
-        lacking = await short_at(store.client, Keyspace(partition), store.retention.packed(), short, PATIENCE_S)
+        lacking = await short_at(
+            store.client,
+            Keyspace(partition),
+            store.retention.packed(),
+            short,
+            PATIENCE_S,
+            newest_first=newest_first(channels_of(settings, partition)),
+        )
+        elsewhere = await find_elsewhere(store.ledger(partition), lacking)
         story = [each async for each in _history(store, partition, aliases.names(sku))] if with_history else []
     return {
         "sku": sku,
@@ -118,7 +130,7 @@ async def _explain(settings: Settings, partition: str, asked: str, *, with_histo
         "holders_complete": not truncated,
         "backorders": [_waiter(waiter) for waiter in waiting.waiters],
         "backorders_complete": not waiting.next,
-        "shortages": [_shortage(each) for each in lacking],
+        "shortages": [shortages.as_json(each, elsewhere) for each in lacking],
         "in_transit": [_in_transit(each) for each in moving],
         "expected": [_expected(*each) for each in outlook.supply],
         "as_of": _time(found.as_of_ms),
@@ -188,16 +200,6 @@ def _holder(holder: reservations.Holder) -> dict[str, Any]:
     }
 
 
-def _shortage(shortage: Shortage) -> dict[str, Any]:
-    lines = [{"reservation_id": each.reservation_id, "line": each.line, "lacks": each.lacks} for each in shortage.lines]
-    return {
-        "location": shortage.location,
-        "short": shortage.short,
-        "lines": lines,
-        "lines_complete": shortage.complete,
-    }
-
-
 def _in_transit(moving: transfers.InTransit) -> dict[str, Any]:
     return {
         "transfer_id": moving.transfer_id,
@@ -245,7 +247,7 @@ def _print(explained: dict[str, Any], *, with_history: bool) -> None:
         out.print(_holders_table(explained))
     if not explained["holders_complete"]:
         out.print("There are more holders than these; GET /v1/reservations?sku= lists all.")
-    for line in (*_waiting_lines(explained), *_short_lines(explained)):
+    for line in (*_waiting_lines(explained), *shortages.sentences(explained["shortages"])):
         out.print(line, soft_wrap=True)
     for each in explained["in_transit"]:
         line = f"{each['quantity']:,} in transit from {each['from']} to {each['to']} since {each['shipped_at']}"
@@ -284,12 +286,6 @@ def _waiting_lines(explained: dict[str, Any]) -> Iterator[str]:
         yield line + (" (vip)" if each["vip"] else "")
     if not explained["backorders_complete"]:
         yield "There are more backorders than these; GET /v1/backorders?sku= lists all."
-
-
-def _short_lines(explained: dict[str, Any]) -> Iterator[str]:
-    for each in explained["shortages"]:
-        lacking = ", ".join(f"{line['reservation_id']} lacks {line['lacks']:,}" for line in each["lines"]) or "no order"
-        yield f"Short of {each['short']:,} at {each['location']}: {lacking}"
 
 
 def _because(level: dict[str, Any]) -> str:

@@ -123,7 +123,8 @@ class OutboxEntry(msgspec.Struct, array_like=True, frozen=True):
 
     ``by``: who asked for it, a key's name or "rule:…". ``sent_ms``: when it last left. ``reason``: why
     the channel does not take it, by its code alone: its words may be personal. ``remote_id``: its name of
-    what was made. ``erased``: nothing personal of it is to stay.
+    what was made. ``erased``: nothing personal of it is to stay. ``before``: of each line that it is about how many
+    pieces were cancelled and shipped there when it was last sent.
     """
 
     id: str
@@ -140,6 +141,7 @@ class OutboxEntry(msgspec.Struct, array_like=True, frozen=True):
     reason: str = ""
     remote_id: str = ""
     erased: bool = False
+    before: list[tuple[str, int, int]] = []
 
     @property
     def is_settled(self) -> bool:
@@ -172,10 +174,10 @@ class News(msgspec.Struct, array_like=True, frozen=True):
 
     told: ``orders`` and ``returns`` as the adapter understood them, packed and without their buyers, and keys of orders
     to read. read: orders to read now. ignore: orders of the inbox that nobody will book. say: ``entry`` is to be said.
-    again and cancel: of the outbox, by ``keys`` of it. erase: of which orders nothing personal is to stay in it.
+    again, cancel and done: of the outbox, by ``keys`` of it. erase: of which orders nothing personal is to stay in it.
     """
 
-    what: Literal["told", "read", "ignore", "say", "again", "cancel", "erase"]
+    what: Literal["told", "read", "ignore", "say", "again", "cancel", "erase", "done"]
     at_ms: int
     keys: list[str] = []
     orders: bytes = b""

@@ -1,10 +1,14 @@
 """Which lines lack units where more are reserved than there are."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import msgspec
 
+from server.domain.channels import ChannelSettings
+
+OTHERS_MAX: Final = 5
+"""Locations that are named for a line that lacks units."""
 PROTECTING_FLAG: Final = "vip"
 """Orders with this flag are short only when all others are."""
 
@@ -24,6 +28,28 @@ class Waiting(msgspec.Struct, frozen=True):
     created_ms: int
     quantity: int
     lacks: int = 0
+
+
+class Elsewhere(msgspec.Struct, frozen=True):
+    """Where else units are of what is short, for each SKU and channel: location and units, as far as was looked."""
+
+    found: Mapping[tuple[str, str], list[tuple[str, int]]] = {}
+
+    def of(self, sku: str, channel: str, location: str) -> list[tuple[str, int]] | None:
+        """Return the locations beside one that a channel's line can be moved to, those with most units first.
+
+        None: nobody has looked.
+        """
+        places = self.found.get((sku, channel))
+        if places is None:
+            return None
+        others = [each for each in places if each[0] != location and each[1] > 0]
+        return sorted(others, key=lambda each: (-each[1], each[0]))[:OTHERS_MAX]
+
+
+def newest_first(channels: Mapping[str, ChannelSettings]) -> frozenset[str]:
+    """Return the channels whose newest order gets units that come back; of others it is the oldest."""
+    return frozenset(name for name, each in channels.items() if each.orders.short == "newest")
 
 
 def who_lacks(short: int, waiting: Iterable[Waiting], newest_first: Collection[str] = ()) -> list[Waiting]:

@@ -10,6 +10,7 @@ from server.domain import limits
 from server.domain.order_documents import Flag
 from server.schemas.common import Body, Channel, Location, OrderNumber, Sku
 from server.schemas.reservations import ReservationView
+from server.schemas.shortages import OrderShortageView
 
 After = Annotated[str, Meta(max_length=1_024, pattern=r"^[A-Za-z0-9_-]*$")]  # base64url: it stays short in an address
 
@@ -199,6 +200,7 @@ class InboxView(msgspec.Struct, frozen=True):
 class OrderView(msgspec.Struct, frozen=True):
     """An order with all that is kept of it, and its reservations as they are now, the first 20 of them.
 
+    ``shortages``: what these lack now, and which other locations have it.
     ``personal``: whether buyer, notes, tracking and reasons are here: "shown", "hidden" from a key without the scope
     admin, "erased" or over their time at ``erased_at``, or "none" where the channel told nothing.
     """
@@ -214,6 +216,7 @@ class OrderView(msgspec.Struct, frozen=True):
     returns: list[ReturnView]
     timeline: list[TimelineView]
     inbox: InboxView | None
+    shortages: list[OrderShortageView]
 
 
 class NoteBody(Body, frozen=True):

@@ -7,6 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import limits
+from server.domain.shortages import Elsewhere
+from server.schemas.availability import LocationAvailable
 
 
 class ShortageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -17,7 +19,11 @@ class ShortageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ShortLineView(msgspec.Struct, frozen=True):
-    """A reserved line that will not get all of its ``quantity``: it ``lacks`` so many units."""
+    """A reserved line that will not get all of its ``quantity``: it ``lacks`` so many units.
+
+    ``other_locations``: where its channel may take units from now, five at most, those with most units first; the line
+    can be moved there. null: there was no time to look.
+    """
 
     reservation_id: str
     line: int
@@ -28,6 +34,7 @@ class ShortLineView(msgspec.Struct, frozen=True):
     created_at: datetime
     quantity: int
     lacks: int
+    other_locations: list[LocationAvailable] | None
 
 
 class ShortageView(msgspec.Struct, frozen=True):
@@ -48,3 +55,25 @@ class ShortageList(msgspec.Struct, frozen=True):
 
     shortages: list[ShortageView]
     next: str
+
+
+class OrderShortageView(msgspec.Struct, frozen=True):
+    """A line of an order's reservation that lacks units now, and where else they are.
+
+    ``other_locations``: as of :class:`ShortLineView`. ``certain`` false: there were too many reservations to look at
+    all, so another order may be the one that lacks them.
+    """
+
+    reservation_id: str
+    line: int
+    sku: str
+    location: str
+    lacks: int
+    other_locations: list[LocationAvailable] | None
+    certain: bool
+
+
+def other_locations(elsewhere: Elsewhere, sku: str, channel: str, location: str) -> list[LocationAvailable] | None:
+    """Show where a line that lacks units can be moved to."""
+    others = elsewhere.of(sku, channel, location)
+    return None if others is None else [LocationAvailable(*each) for each in others]

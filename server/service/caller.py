@@ -11,6 +11,7 @@ from server.domain.channels import ChannelSettings
 from server.domain.limits import BULK_AT_ONCE_MAX, TTL_S_DEFAULT
 from server.domain.operations.base import fingerprint
 from server.domain.principal import ALL_SCOPES, LOCAL, Principal
+from server.domain.shortages import newest_first
 from server.store.command_session import OpenStore
 from server.store.connection.connect import StoreClient
 from server.store.documents.documents import Documents
@@ -48,7 +49,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def newest_first(self) -> frozenset[str]:
         """The channels whose newest order gets units that come back; of others it is the oldest."""
-        return frozenset(name for name, each in self.channels.items() if each.orders.short == "newest")
+        return newest_first(self.channels)
 
     def is_meant(self, channel: str) -> bool:
         """Return whether a channel is configured, or named as one that orders may name beside those."""

@@ -33,6 +33,7 @@ from server.service.checks import (
     text_in_path,
 )
 from server.service.problems import ProblemError, problem
+from server.service.shortages import OrderShortages, shortages_of
 from server.service.writes import written
 from server.store.connection.timeouts import in_time
 from server.store.documents.documents import Documents
@@ -155,10 +156,11 @@ def _place(after: str) -> tuple[int, str, str]:
 
 
 class OrderFound(msgspec.Struct, frozen=True):
-    """An order, and its reservations as they are now, by id, as many as are shown."""
+    """An order, its reservations as they are now, by id, as many as are shown, and what these lack."""
 
     whole: WholeOrder
     reservations: dict[str, Reservation]
+    shortages: OrderShortages
 
 
 async def read_order(caller: Caller, channel: str, number: str) -> OrderFound:
@@ -179,7 +181,8 @@ async def read_order(caller: Caller, channel: str, number: str) -> OrderFound:
     if whole is None:
         whole = await _without_document(caller, channel, number)
     booking = whole.kept.booking
-    return OrderFound(whole, await _reservations(caller, booking.reservations if booking else ()))
+    reservations = await _reservations(caller, booking.reservations if booking else ())
+    return OrderFound(whole, reservations, await shortages_of(caller, reservations))
 
 
 async def _without_document(caller: Caller, channel: str, number: str) -> WholeOrder:

@@ -76,8 +76,13 @@ async def again(caller: Caller, channel: str, ids: list[str]) -> bool:
 
 
 async def cancel(caller: Caller, channel: str, ids: list[str]) -> bool:
-    """Take back commands that were not sent yet; as :func:`again`."""
+    """Take back commands that were not sent yet, and let go of undecided ones; as :func:`again`."""
     return await _ask(caller, channel, News("cancel", 0, ids))
+
+
+async def done(caller: Caller, channel: str, ids: list[str]) -> bool:
+    """Settle commands whose answer was lost: a person has seen that they were carried out; as :func:`again`."""
+    return await _ask(caller, channel, News("done", 0, ids))
 
 
 async def read_now(caller: Caller, channel: str, orders: list[str]) -> bool:
@@ -108,6 +113,25 @@ async def commands(caller: Caller, channel: str, query: OutboxQuery) -> tuple[li
     matching = await in_time(found())
     newest = heapq.nlargest(query.limit, matching, key=lambda each: (each.created_ms, each.id))
     return newest, len(newest) == len(matching)
+
+
+async def command(caller: Caller, channel: str, entry_id: str) -> OutboxEntry:
+    """Read one command.
+
+    Raises
+    ------
+    InvalidError
+        The outbox has no command with this id.
+    ProblemError
+        The channel is not configured.
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    entry = await in_time(_store(caller, channel_of(caller, channel)).outbox_entry(entry_id))
+    if entry is None:
+        raise InvalidError("id", "must be of a command in the outbox of this channel")
+    return entry
 
 
 def _is_asked_for(entry: OutboxEntry, query: OutboxQuery) -> bool:

@@ -1,18 +1,16 @@
-"""Stock as it lies: every bucket of a SKU, its holders, what is on its way, and what is short."""
+"""Stock as it lies: every bucket of a SKU, its holders, and what is on its way."""
 
 from typing import Final, NamedTuple
 
 from server.domain import limits
 from server.domain.stock import SkuStock
-from server.schemas.shortages import ShortageQuery
 from server.schemas.stock import StockQuery
 from server.service.caller import Caller
-from server.service.checks import check_cursor, check_location, check_sku
+from server.service.checks import check_location, check_sku
 from server.store.connection.timeouts import in_time
 from server.store.ledger import slices
 from server.store.repositories import reservations, transfers
 from server.store.repositories.reservations import Holder
-from server.store.repositories.shortages import ShortagePage, find_shortages
 from server.store.repositories.transfers import InTransit
 
 HOLDERS_MAX: Final = 500
@@ -55,22 +53,3 @@ async def details(caller: Caller, sku: str, query: StockQuery = _EVERYWHERE) -> 
     moving = await in_time(transfers.in_transit(client, keyspace, sku))
     moving = [each for each in moving if at in ("", each.source, each.destination)]
     return SkuDetails(found, holders, truncated, moving)
-
-
-async def shortages(caller: Caller, query: ShortageQuery) -> ShortagePage:
-    """Read where more is reserved than there is, a page at a time.
-
-    Raises
-    ------
-    InvalidError
-        ``after`` is not what a page returned as its next.
-    StoreUnavailableError
-        The store did not answer in time.
-
-    """
-    after = check_cursor("after", query.after)
-    partition = caller.partition
-    reading = find_shortages(
-        partition.client, partition.keyspace, partition.limits, after, query.limit, newest_first=partition.newest_first
-    )
-    return await in_time(reading)

@@ -54,6 +54,25 @@ async def test_an_order_is_found_and_read_with_its_reservation_as_it_is_now(docu
     assert [each["kind"] for each in found["timeline"]] == ["heard", "booked"]
 
 
+async def test_an_order_that_lacks_units_names_the_locations_that_have_them(documents: Documents, api: Api) -> None:
+    await api.put("/v1/stock/TS-1/main", {"on_hand": 1})
+    await api.put("/v1/stock/TS-1/izmir", {"on_hand": 4})
+    lines = [{"sku": "TS-1", "quantity": 2, "location": "main"}]
+    body = {"channel": "trendyol", "reservation_id": "trendyol.1001", "lines": lines, "on_shortage": "accept"}
+    (await api.post("/v1/orders", body)).ok(201)
+    await put(documents, api)
+
+    [short] = (await api.get(ONE)).ok()["shortages"]
+
+    assert short == {
+        "reservation_id": "trendyol.1001", "line": 1, "sku": "TS-1", "location": "main", "lacks": 1,
+        "other_locations": [{"location": "izmir", "available": 4}], "certain": True,
+    }  # fmt: skip
+    move = {"lines": [{"line": 1, "to": "izmir", "quantity": 1}]}
+    (await api.post("/v1/reservations/trendyol.1001/move", move)).ok()
+    assert (await api.get(ONE)).ok()["shortages"] == []
+
+
 async def test_pages_follow_each_other(documents: Documents, api: Api) -> None:
     for number in range(5):
         await put(documents, api, f"10/{number} #", placed_ms=1_000 + number)

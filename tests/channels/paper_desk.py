@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from server.domain.channel_orders import Booked, ChannelOrder, IntakeRules, LinePieces, LineProgress
 from server.domain.order_parcels import Parcel
+from server.service.shortages import Lacking
 from server.store.errors import StoreUnavailableError
 
 
 class PaperDesk:
-    """Notes each snapshot. ``shipped``: by order and line, what has left here. ``short``: orders that lack a piece.
+    """Notes each snapshot. ``shipped``: by order and line, what has left here. ``short``: orders that lack a piece, and
+    ``others``: locations that have it.
 
     ``fails``: so many calls find the store away. ``impossible``: orders that raise what nobody expected.
     ``takes_s``: so long each call takes. ``most_at_once`` orders were booked at a time, and ``most_of_one`` snapshots
@@ -23,6 +25,7 @@ class PaperDesk:
         self.shipped: Counter[tuple[str, str]] = Counter()
         self.short: set[str] = set()
         self.parcels_are: list[Parcel] = []
+        self.others: tuple[str, ...] = ()
         self.fails = 0
         self.impossible: set[str] = set()
         self.second_looks: dict[str, int] = {}
@@ -87,8 +90,8 @@ class PaperDesk:
     async def number_of(self, reservation_id: str) -> str:
         return reservation_id.partition(".")[2]
 
-    async def lacks(self, channel: str, number: str) -> int:  # noqa: ARG002
-        return int(number in self.short)
+    async def lacks(self, channel: str, number: str) -> Lacking:  # noqa: ARG002
+        return Lacking(int(number in self.short), self.others)
 
     def keys(self, channel: str) -> set[str]:
         """Return the orders that were told."""

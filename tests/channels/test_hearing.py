@@ -8,7 +8,8 @@ import aiohttp
 import pytest
 
 from tests.channels.market_server import environment, table
-from tests.channels.orders_simulator import SIGNATURE, Market, signed
+from tests.channels.orders_simulator import SECRET, SIGNATURE, Market, signed
+from tests.support.contract import contract
 from tests.support.http import Key, Server, raw_connection
 
 HEARD: Final = "hf:{default}:channel:market:heard"
@@ -127,6 +128,39 @@ async def test_each_method_and_path_of_a_channel_is_heard(market: Market, method
     body = json.dumps({"hints": ["o"]}).encode()
 
     assert await market.deliver(body, path=path, method=method) == status
+
+
+@pytest.mark.parametrize("path", ["", "/orders"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "GET"])
+@pytest.mark.parametrize(
+    "delivery",
+    [
+        ("market", b'{"hints": ["o"]}', SECRET, 202),
+        ("market", b'{"hints": ["o"]}', "another", 401),
+        ("market", b"{", SECRET, 400),
+        ("nobody", b"{}", SECRET, 404),
+        ("market", b"x" * 2_000_000, SECRET, 413),
+    ],
+)
+async def test_each_answer_stands_in_the_description(
+    market: Market, server: Server, method: str, path: str, delivery: tuple[str, bytes, str, int]
+) -> None:
+    channel, body, secret, status = delivery
+    market.webhook = f"{server.url}/v1/notifications/{channel}"
+
+    assert await market.deliver(body, secret=secret, path=path, method=method) == status
+
+    described = contract().document["paths"]["/v1/notifications/{channel}" + ("/{rest}" if path else "")]
+    responses = described[method.lower()]["responses"]
+    assert str(status) in responses or f"{status // 100}XX" in responses
+    assert described[method.lower()]["security"] == [{}]
+
+
+async def test_the_description_has_what_is_served_and_the_page_names_it(server: Server) -> None:
+    async with aiohttp.ClientSession() as session, session.get(f"{server.url}/openapi.json") as answer:
+        assert await answer.json() == contract().document
+    async with aiohttp.ClientSession() as session, session.get(f"{server.url}/docs") as answer:
+        assert "/v1/notifications/{channel}/…" in await answer.text()
 
 
 async def test_a_kind_without_a_secret_is_heard_from_programs_of_this_machine_only(server: Server) -> None:

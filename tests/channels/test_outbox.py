@@ -7,10 +7,25 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from adapters.contract.errors import ChannelError, SpoiledError, UnavailableError, UnknownResultError
-from adapters.contract.orders import Acknowledge, Command, Order, Refuse, ReturnLine, SettleReturn, Ship
+from adapters.contract.orders import (
+    Acknowledge,
+    Command,
+    Confirmation,
+    Done,
+    NotDone,
+    Order,
+    OrderLine,
+    Refuse,
+    ReturnLine,
+    SettleReturn,
+    Ship,
+    Undecided,
+)
 from server.channels.inbound.intakes import IntakeParts
+from server.channels.inbound.lost_answers import decided
 from server.channels.inbound.order_records import NoRecords
 from server.channels.inbound.outbox import command_of
 from server.channels.inbound.words import failure, without_words
@@ -26,6 +41,7 @@ from tests.support.stores import StoreProcess
 
 NAME = "market"
 Running = Callable[..., AbstractAsyncContextManager[Engine]]
+UNDECIDED = Undecided(reason="nobody knows")
 FAULTS_THAT_LOSE_THE_ANSWER = ("reset_after", "failing", "not_json", "unavailable", "reset")
 
 
@@ -50,12 +66,14 @@ def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def running(store: StoreProcess, partition: str, market: Market, desk: PaperDesk) -> Running:
-    def run(*, finish: bool = True, **orders: Any) -> AbstractAsyncContextManager[Engine]:
+    def run(
+        *, finish: bool = True, build: Callable[[], PlainOrders] | None = None, **orders: Any
+    ) -> AbstractAsyncContextManager[Engine]:
         plans = [
             plan(
                 NAME,
                 market,
-                build=lambda: PlainOrders(market.url),
+                build=build or (lambda: PlainOrders(market.url)),
                 orders={"enabled": True, "from": "2000-01-01T00:00:00Z", "open_orders_every_s": 0.3, **orders},
             )
         ]
@@ -250,6 +268,87 @@ def store_of(engine: Engine) -> IntakeStore:
     return IntakeStore(engine.client, engine.keyspace, NAME)
 
 
+class Forgetful(PlainOrders):
+    """An adapter that cannot tell its own cancel from an earlier one."""
+
+    def confirm(self, command: Command, order: Order) -> Confirmation:
+        found = super().confirm(command, order)
+        return Undecided(reason="it may have been an earlier one") if isinstance(found, Done) else found
+
+
+def refuse(order: str, pieces: int) -> Refuse:
+    return Refuse(order=order, lines=(("La", pieces),))
+
+
+@pytest.mark.parametrize("fault", ["reset_after", "reset"])
+async def test_a_refusal_of_a_part_is_decided_by_how_the_order_stood_before(
+    market: Market, running: Running, fault: Any
+) -> None:
+    market.place("o", {"a": 5})
+    market.cancel("o", "a", 1)  # as much as is refused then: an adapter cannot tell it from that
+    market.only = "/commands"
+    market.faults.append(fault)
+
+    async with running(build=lambda: Forgetful(market.url)) as engine:
+        await say(engine, "r1", refuse("o", 1))
+        await settled(engine, "r1", "done")
+
+    assert market.line("o", "a")["cancelled"] == 2
+
+
+async def test_a_command_of_which_nobody_knows_is_settled_by_what_a_person_has_seen(
+    market: Market, running: Running
+) -> None:
+    market.place("o", {"a": 5})
+    packed = msgspec.msgpack.encode(refuse("o", 1))
+    kept = OutboxEntry("", "o", "refuse", packed, "test", "undecided", 1, 1, 0, 1, 1)
+
+    async with running() as engine:
+        store = IntakeStore(engine.client, engine.keyspace, NAME)
+        for name, what, state in (("seen", "done", "done"), ("let go", "cancel", "cancelled")):
+            assert await store.add_news(News("say", 0, entry=replace(kept, id=name)))
+            assert await store.add_news(News(what, 0, [name]))  # type: ignore[arg-type]  # one of its words
+            await settled(engine, name, state)
+        assert await store.add_news(News("done", 0, ["let go"]))
+        await wait_until(lambda: _is_empty(store), "it is taken in")
+        let_go = await store.outbox_entry("let go")
+
+    assert let_go is not None
+    assert let_go.state == "cancelled"
+    assert not market.said
+
+
+async def _is_empty(store: IntakeStore) -> bool:
+    return await store.news_waiting() == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "cancelled", "decided_as"),
+    [
+        ([("a", 1, 0), ("b", 0, 0)], (2, 2), Done()),
+        ([("a", 1, 0), ("b", 0, 0)], (4, 3), Done()),
+        ([("a", 1, 0), ("b", 0, 0)], (1, 0), NotDone()),
+        ([("a", 1, 0), ("b", 0, 0)], (2, 0), UNDECIDED),
+        ([("a", 1, 0), ("b", 0, 0)], (0, 0), UNDECIDED),  # a figure that falls is no figure to go by
+        ([("a", 1, 0)], (2, 2), UNDECIDED),
+        ([], (2, 2), UNDECIDED),
+    ],
+)
+def test_what_is_decided_of_a_refusal(
+    before: list[tuple[str, int, int]], cancelled: tuple[int, int], decided_as: Confirmation
+) -> None:
+    command = Refuse(order="o", lines=(("a", 1), ("b", 2)))
+    lines = [OrderLine(key=key, ordered=9, cancelled=each) for key, each in zip("ab", cancelled, strict=True)]
+    order = Order(key="o", changed_ms=1, lines=tuple(lines), complete=True)
+
+    assert decided(UNDECIDED, command, before, order) == decided_as
+    assert decided(NotDone(), command, before, order) == NotDone()
+    shipped = replace(order, lines=tuple(replace(each, cancelled=0, shipped=each.cancelled) for each in lines))
+    was_shipped = [(key, 0, pieces) for key, pieces, _ in before]
+    of_parcel = decided(UNDECIDED, Ship(order="o", lines=command.lines), was_shipped, shipped)
+    assert of_parcel == (UNDECIDED if decided_as == NotDone() else decided_as)
+
+
 # -- rules
 
 
@@ -434,6 +533,24 @@ async def test_what_a_rule_has_said_of_an_open_order_is_not_forgotten_so_it_is_n
         await wait_until(lambda: len(desk.calls) > calls + 5, "both were read again and again")
 
     assert market.said["o", "ship", "refused"] == 1
+
+
+async def test_what_another_location_has_is_not_refused_until_it_has_it_no_more(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    market.place("o", {"a": 2})
+    desk.short.add("o")
+    desk.others = ("izmir",)
+
+    with capture_logs() as logged:
+        async with running(refuse_after_s=0.1):
+            await wait_until(lambda: any(each["event"] == "order_not_refused" for each in logged), "it is kept")
+            assert not market.said
+            desk.others = ()
+            await wait_until(lambda: market.line("o", "a").get("cancelled") == 1, "it is refused")
+
+    [first, *_] = [each for each in logged if each["event"] == "order_not_refused"]
+    assert (first["order"], first["others"]) == ("o", ("izmir",))
 
 
 def test_commands_of_each_kind_can_be_read_again() -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from server.cli.count import Found, Job, _print_found
 from server.cli.csv.csv_import import CsvFile
+from server.cli.shortages import as_json
+from server.domain.shortages import Elsewhere
 from server.store.repositories.shortages import Shortage
 from tests.support.processes import Server, holdfast, stop_store
 
@@ -27,9 +29,9 @@ def moved(shop: Path, rows: str) -> Any:
     return holdfast("move", "moves.csv", cwd=shop)
 
 
-def counted(shop: Path, rows: str, *words: str) -> Any:
+def counted(shop: Path, rows: str, *words: str, **settings: str) -> Any:
     (shop / "counted.csv").write_text("sku,on_hand\n" + rows, encoding="utf-8")
-    return holdfast("count", "counted.csv", "--location", "store-b", *words, cwd=shop)
+    return holdfast("count", "counted.csv", "--location", "store-b", *words, cwd=shop, **settings)
 
 
 def on_hand(shop: Path, sku: str) -> dict[str, int]:
@@ -85,6 +87,43 @@ def test_given_reservations_when_fewer_are_found_then_the_orders_that_are_short_
         ended = counted(shop, "A,6\n")
     assert "A: -4, available -3" in ended.stdout
     assert "Short of 3 A: o-1 lacks 3" in ended.stdout
+    move = '{"lines":[{"line":1,"to":"main","quantity":3}]}'
+    assert f"main has 7. To take it from there: POST /v1/reservations/o-1/move {move}" in ended.stdout
+
+
+TURNED = """
+[channels.web]
+kind = "webhook"
+
+[channels.web.options]
+url = "https://shop.example/stock"
+
+[channels.web.credentials]
+secret = { env = "WEB_SECRET" }
+
+[channels.web.orders]
+short = "newest"
+"""
+
+
+def test_given_a_channel_that_serves_its_newest_order_when_counted_and_shown_then_the_oldest_is_short(
+    shop: Path,
+) -> None:
+    (shop / "holdfast.toml").write_text(TURNED, encoding="utf-8")
+    with Server(cwd=shop) as server:
+        for name in ("old", "new"):
+            lines = [{"sku": "A", "quantity": 5, "location": "store-b"}]
+            server.post("/v1/orders", {"reservation_id": name, "channel": "web", "lines": lines})
+        assert "Short of 4 A: new lacks 4" in counted(shop, "A,6\n").stdout
+        turned = {"HOLDFAST_CONFIG": str(shop / "holdfast.toml")}
+        recounted = counted(shop, "A,7\n", **turned)
+        shown = json.loads(holdfast("show", "A", "--json", cwd=shop, **turned).stdout)
+
+    assert recounted.returncode == 0, recounted.stderr
+    assert "Short of 3 A: old lacks 3" in recounted.stdout
+    [shortage] = shown["shortages"]
+    assert [(each["reservation_id"], each["lacks"]) for each in shortage["lines"]] == [("old", 3)]
+    assert shortage["lines"][0]["other_locations"] == [{"location": "main", "available": 7}]
 
 
 @pytest.mark.soak
@@ -101,7 +140,7 @@ def test_given_rows_of_another_location_when_counted_then_they_are_bad(shop: Pat
 def test_given_more_orders_than_there_was_time_for_when_asked_who_is_short_then_that_is_said(
     complete: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = Found([], [], [Shortage("A", "store-b", 3, [], complete)])
+    found = Found([], [], [as_json(Shortage("A", "store-b", 3, [], complete), Elsewhere())])
     job = Job(Path("x.csv"), CsvFile("", [], [], 0, []), [], "default", "store-b", -1, missing_is_none=False, reason="")
 
     _print_found(found, job)

@@ -97,6 +97,23 @@ async def test_what_a_command_was_answered_with_is_written_to_a_file_of_its_own(
     assert not (server.directory / "other.pdf").exists()
 
 
+async def test_an_order_that_lacks_units_says_where_they_are(server: Server) -> None:
+    async with opened(server) as api:
+        await api.put("/v1/stock/TS-1/main", {"on_hand": 1})
+        await api.put("/v1/stock/TS-1/izmir", {"on_hand": 4})
+        lines = [{"sku": "TS-1", "quantity": 2, "location": "main"}]
+        body = {"channel": "trendyol", "reservation_id": "trendyol.1001", "lines": lines, "on_shortage": "accept"}
+        (await api.post("/v1/orders", body)).ok(201)
+
+    shown = command(server, "orders", "show", "1001").stdout
+    [short] = json.loads(command(server, "orders", "show", "1001", "--json").stdout)["shortages"]
+
+    assert "trendyol.1001 line 1 lacks 1 TS-1 at main" in shown
+    move = '{"lines":[{"line":1,"to":"izmir","quantity":1}]}'
+    assert f"izmir has 4. To take it from there: POST /v1/reservations/trendyol.1001/move {move}" in shown
+    assert short["lines"][0]["other_locations"] == [{"location": "izmir", "available": 4}]
+
+
 async def test_orders_are_erased_from_the_command_line(server: Server) -> None:
     erased = command(server, "orders", "erase", "trendyol", "1001", "7", "--yes")
 

@@ -87,6 +87,12 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "orders erase": (NAME, HOSTILE, "--yes"),
     "orders paper": (NAME, HOSTILE, HOSTILE, HOSTILE),
     "orders show": (HOSTILE,),
+    "outbox": (),
+    "outbox again": (NAME, HOSTILE),
+    "outbox cancel": (NAME, HOSTILE),
+    "outbox done": (NAME, HOSTILE),
+    "outbox say": (NAME, HOSTILE, "ship", "--line", f"{HOSTILE}=1", "--tracking", HOSTILE),
+    "outbox show": (NAME, HOSTILE),
     "rename": (HOSTILE, "[/x][bold]"),
     "repair": (),
     "report cover": (),
@@ -102,10 +108,11 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "verify": (),
 }
 """Every command that ends by itself, with hostile arguments."""
-LISTING: Final = {"inbox", "orders"}
+LISTING: Final = {"inbox", "orders", "outbox"}
 """Those that list something without the name of a part behind them."""
 ALSO_JSON: Final = (
-    "channels dead-letters", "channels status", "inbox", "keys list", "orders", "orders show", "show", "verify"
+    "channels dead-letters", "channels status", "inbox", "keys list", "orders", "orders show", "outbox", "show",
+    "verify",
 )  # fmt: skip
 ALSO_CSV: Final = ("channels unlisted", "report cover", "report sales", "report velocity")
 FORMS: Final = {"--json": ALSO_JSON, "--csv": ALSO_CSV}

@@ -8,7 +8,7 @@ from server.domain.channels import ChannelSettings
 from server.domain.intake import OrderIntake
 from server.schemas.shortages import ShortageQuery
 from server.service.caller import Caller
-from server.service.stock import shortages
+from server.service.shortages import shortages
 from tests.support.channel_orders import buckets, hear, line, told
 from tests.support.operations import available, stocked
 
@@ -17,7 +17,7 @@ CHANNELS = ("amber", "birch", "cedar", "delta", "ember")
 
 
 async def short_orders(caller: Caller) -> list[tuple[str, str, int]]:
-    page = await shortages(caller, ShortageQuery())
+    page = (await shortages(caller, ShortageQuery())).page
     return [(each.channel, each.order_ref, each.lacks) for shortage in page.shortages for each in shortage.lines]
 
 

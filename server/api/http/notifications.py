@@ -12,13 +12,11 @@ from aiohttp import web
 from server.api.http.app_state import AppState
 from server.api.http.local_only import why_not_local
 from server.api.http.routing import answer_error, leaving, note_admitted
-from server.api.http.wire import check_utf_8, read_body, respond_problem
+from server.api.http.wire import NOTIFICATION_METHODS, NOTIFICATIONS, check_utf_8, read_body, respond_problem
 from server.domain.intake import HeardAnswer
 from server.schemas.problems import Problem
 from server.service.problems import problem
 
-METHODS: Final = ("POST", "PUT", "GET")
-PATH: Final = "/v1/notifications/{channel}"
 _ROUTES: Final = ("/v1/notifications/{channel:[^/]+}", "/v1/notifications/{channel:[^/]+}/{rest:.*}")
 _UNPROVED: Final = (
     "Deliveries of this kind carry no secret, so they are heard on a server that only this machine can reach, and by"
@@ -57,10 +55,10 @@ def add_notifications(app: web.Application, state: AppState, listener: Listener)
         try:
             return await _heard(request, state, listener)
         except Exception as error:  # noqa: BLE001  # as for every route: no traceback reaches a caller
-            return answer_error(error, PATH)
+            return answer_error(error, NOTIFICATIONS)
 
     for path in _ROUTES:
-        for method in METHODS:
+        for method in NOTIFICATION_METHODS:
             app.router.add_route(method, path, leaving(state, heard))
 
 

@@ -2,12 +2,12 @@
 
 import re
 from html import escape
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from server.api.http.routing import Route
-from server.api.http.wire import JSON, MSGPACK, PROBLEM_TYPE
+from server.api.http.wire import JSON, MSGPACK, NOTIFICATION_METHODS, NOTIFICATIONS, PROBLEM_TYPE
 from server.domain.outcomes import OUTCOMES
 from server.schemas.channels import ChannelName
 from server.schemas.common import Health
@@ -33,6 +33,8 @@ def document(routes: list[Route], version: str) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, by_type, components)
+    if routes:
+        paths |= _notifications(by_type)
     for path, summary in (("/livez", "The process is alive"), ("/readyz", "It can take work")):
         paths[path] = {"get": _health(summary, by_type)}
     return {
@@ -58,6 +60,42 @@ def _health(summary: str, by_type: dict[Any, Any]) -> dict[str, Any]:
         "security": [{}],
         "responses": {"200": _content("Yes", by_type[Health], JSON), "503": _problems(["store_unavailable"], by_type)},
     }
+
+
+_REFUSED: Final = (
+    "unauthorized", "forbidden", "unknown_channel", "invalid", "too_large", "request_timeout", "overloaded",
+)  # fmt: skip
+"""Of a delivery; no key is asked for."""
+_HEARS: Final = "A channel tells what has changed of its orders"
+_PROVED: Final = (
+    "The path goes on as the channel likes. No key: each delivery proves itself by the channel's own signature or"
+    " secret, and its answer has the status and the body that the channel expects."
+)
+
+
+def _notifications(by_type: dict[Any, Any]) -> dict[str, Any]:
+    """Describe the routes on which channels are heard: what they send is theirs to say."""
+    paths: dict[str, Any] = {}
+    for path, suffix in ((NOTIFICATIONS, ""), (f"{NOTIFICATIONS}/{{rest}}", "_below")):
+        names = re.findall(r"{(\w+)}", path)
+        for method in NOTIFICATION_METHODS:
+            operation: dict[str, Any] = {
+                "operationId": f"notifications_{method.lower()}{suffix}",
+                "summary": _HEARS,
+                "description": _PROVED,
+                "tags": ["notifications"],
+                "security": [{}],
+                "parameters": [
+                    {"name": name, "in": "path", "required": True, "schema": _path_schema(name)} for name in names
+                ],
+                "responses": {"2XX": {"description": "Taken, and answered as the channel expects it."}},
+            }
+            for outcome in _REFUSED:
+                operation["responses"][str(OUTCOMES[outcome].status)] = _problems([outcome], by_type)
+            if method != "GET":
+                operation["requestBody"] = {"content": {JSON: {"schema": {}}}}
+            paths.setdefault(path, {})[method.lower()] = operation
+    return paths
 
 
 _GROUPS: Final = {
@@ -155,6 +193,7 @@ def _path_schema(name: str) -> dict[str, Any]:
         "name": common.Location,
         "number": common.OrderNumber,
         "command_id": common.Reference,
+        "rest": Annotated[str, msgspec.Meta(min_length=1)],
     }
     return msgspec.json.schema(kinds[name])
 
@@ -185,6 +224,8 @@ def docs_page(routes: list[Route], version: str) -> bytes:
         f"<td>{' '.join(f'<a href=#{name}>{name}</a>' for name in route.refusals)}</td></tr>"
         for route in routes
     )
+    if routes:
+        rows += _notifications_row()
     outcomes = "".join(
         f"<tr id={name}><td><code>{name}</code></td><td>{outcome.status}</td><td>{escape(outcome.title)}</td>"
         f"<td>{escape(outcome.detail)}</td><td>{'yes' if outcome.retryable else 'no'}</td></tr>"
@@ -193,6 +234,13 @@ def docs_page(routes: list[Route], version: str) -> bytes:
     kinds = sorted({route.body for route in routes if route.body is not None}, key=lambda kind: kind.__name__)
     common = "".join(_schema_section(kind) for kind in kinds)
     return _PAGE.format(version=escape(version), rows=rows, outcomes=outcomes, bodies=common).encode()
+
+
+def _notifications_row() -> str:
+    methods = " ".join(f"<code>{method}</code>" for method in NOTIFICATION_METHODS)
+    refused = " ".join(f"<a href=#{name}>{name}</a>" for name in _REFUSED)
+    path = f"<code>{NOTIFICATIONS}/…</code>"
+    return f"<tr><td>{methods}</td><td>{path}</td><td>{_HEARS}</td><td>none</td><td></td><td>{refused}</td></tr>"
 
 
 def _body_names(route: Route) -> str:

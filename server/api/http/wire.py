@@ -20,6 +20,9 @@ from server.telemetry.unsent_answers import PENDING
 JSON: Final = "application/json"
 MSGPACK: Final = "application/msgpack"
 PROBLEM_TYPE: Final = "application/problem+json"
+NOTIFICATIONS: Final = "/v1/notifications/{channel}"
+NOTIFICATION_METHODS: Final = ("POST", "PUT", "GET")
+"""How channels tell of their orders by themselves; the path goes on as each likes."""
 RETRY_AFTER_S: Final = "1"
 SERVER_NAME: Final = "Holdfast"
 """What the header Server says: no version, which would tell whose faults to try."""

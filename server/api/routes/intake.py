@@ -48,10 +48,17 @@ async def say_again(call: Call) -> Remembered:
 
 
 async def take_back(call: Call) -> Remembered:
-    """Take back commands that were not sent yet."""
+    """Take back commands that were not sent yet, and let go of undecided ones."""
     body: CommandIds = call.body
     channel = _channel(call)
     return Remembered(channel, body.ids, await outbox.cancel(call.caller, channel, body.ids))
+
+
+async def mark_done(call: Call) -> Remembered:
+    """Settle commands whose answer was lost, and that a person has seen carried out."""
+    body: CommandIds = call.body
+    channel = _channel(call)
+    return Remembered(channel, body.ids, await outbox.done(call.caller, channel, body.ids))
 
 
 async def read_orders(call: Call) -> Remembered:
@@ -83,6 +90,10 @@ ROUTES = [
     ),
     Route(
         "POST", _OUTBOX + "/cancel", take_back, Scope.ADMIN, "Take back commands that were not sent yet",
+        {202: Remembered}, CommandIds, outcomes=_CHANNEL,
+    ),
+    Route(
+        "POST", _OUTBOX + "/done", mark_done, Scope.ADMIN, "Say that commands with a lost answer were carried out",
         {202: Remembered}, CommandIds, outcomes=_CHANNEL,
     ),
     Route(

@@ -35,9 +35,11 @@ from server.schemas.orders import (
     TimelineView,
 )
 from server.schemas.reservations import reservation_view
+from server.schemas.shortages import OrderShortageView, other_locations
 from server.service import inbox
 from server.service import order_documents as service
 from server.service.listings import put_listings
+from server.service.shortages import OrderShortages
 
 _LATEST_MS: Final = 253_402_300_799_000
 """The end of the year 9999: a channel may tell any number as a time."""
@@ -71,7 +73,19 @@ async def read(call: Call) -> OrderView:
         _returns(whole, is_shown=is_shown),
         [TimelineView(time_of(each.at_ms), each.kind, each.text, each.actor) for each in whole.timeline],
         _inbox_view(whole.inbox) if whole.inbox is not None else None,
+        _shortages(found.shortages),
     )  # fmt: skip
+
+
+def _shortages(found: OrderShortages) -> list[OrderShortageView]:
+    return [
+        OrderShortageView(
+            line.reservation_id, line.line, each.sku, each.location, line.lacks,
+            other_locations(found.elsewhere, each.sku, line.channel, each.location), each.complete,
+        )
+        for each in found.short
+        for line in each.lines
+    ]  # fmt: skip
 
 
 def _summary(kept: KeptOrder) -> OrderSummary:

@@ -8,11 +8,10 @@ from server.domain.channel_orders import Booked, ChannelOrder, IntakeRules
 from server.domain.order_parcels import Parcel, parcels_of
 from server.domain.principal import ALL_SCOPES, SYSTEM, Principal
 from server.domain.reservation import Reservation
-from server.schemas.shortages import ShortageQuery
 from server.service.caller import Caller, Partition
 from server.service.checks import enter
 from server.service.orders import book
-from server.service.stock import shortages
+from server.service.shortages import Lacking, lacking_of
 from server.store.connection.timeouts import in_time
 from server.store.repositories.booked_orders import read_order
 
@@ -34,8 +33,8 @@ class Desk(Protocol):
     async def number_of(self, reservation_id: str) -> str:
         """Return the order number that a reservation names, empty where it names none or is forgotten."""
 
-    async def lacks(self, channel: str, number: str) -> int:
-        """Return how many units an order lacks now."""
+    async def lacks(self, channel: str, number: str) -> Lacking:
+        """Return how many units an order lacks now, and which other locations have some of them."""
 
 
 class ServiceDesk:
@@ -75,14 +74,6 @@ class ServiceDesk:
         found = (await self._partition.ledger.reservation(reservation_id)).reservation
         return found.order_ref if found is not None else ""
 
-    async def lacks(self, channel: str, number: str) -> int:
-        """Return how many units an order lacks now: whoever came last lacks first."""
-        caller = Caller(Principal(SYSTEM, self._name, ALL_SCOPES), self._partition)
-        units, after = 0, ""
-        while True:
-            page = await shortages(caller, ShortageQuery(after=after))
-            lines = (line for shortage in page.shortages for line in shortage.lines)
-            units += sum(line.lacks for line in lines if (line.channel, line.order_ref) == (channel, number))
-            if not page.next:
-                return units
-            after = page.next
+    async def lacks(self, channel: str, number: str) -> Lacking:
+        """Return what an order lacks now: whoever came last lacks first."""
+        return await lacking_of(Caller(Principal(SYSTEM, self._name, ALL_SCOPES), self._partition), channel, number)

@@ -106,6 +106,8 @@ class NewsTaker:
                     self._outbox.again(key, now_ms)
                 case "cancel":
                     self._outbox.cancel(key, now_ms)
+                case "done":
+                    self._outbox.seen_done(key, now_ms)
                 case "erase":
                     self._outbox.erase(key)
 

@@ -17,12 +17,14 @@ from adapters.contract.orders import (
     Confirmation,
     Done,
     NotDone,
+    Order,
     Refuse,
     Refused,
     Ship,
     Superseded,
     Undecided,
 )
+from server.channels.inbound.lost_answers import figures_of
 from server.channels.inbound.words import WORDS_MAX, plain_reason, without_words
 from server.domain.intake import SETTLED_KEPT_MS, OutboxEntry, OutboxState
 from server.store.repositories.intake import IntakeWrites
@@ -37,6 +39,7 @@ RETRY_MS_MAX: Final = 600_000
 BY_RULE: Final = "rule:"
 """How the names of rules begin, where a command is asked for by itself."""
 _DOUBLINGS_MAX: Final = 10
+SEEN: Final = "a person has seen it there"
 _pack = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Command).decode
 
@@ -95,10 +98,16 @@ class Outbox:
             self.on_work()
 
     def cancel(self, entry_id: str, now_ms: int) -> None:
-        """Take a command back that was not sent yet."""
+        """Take a command back that was not sent yet, or of which nobody knows and that a person lets go."""
         entry = self._entries.get(entry_id)
-        if entry is not None and entry.state == "waiting":
+        if entry is not None and entry.state in ("waiting", "undecided"):
             self._change(replace(entry, state="cancelled", changed_ms=now_ms))
+
+    def seen_done(self, entry_id: str, now_ms: int) -> None:
+        """Settle a command whose answer was lost: a person has seen at the channel that it was carried out."""
+        entry = self._entries.get(entry_id)
+        if entry is not None and entry.state in ("unsure", "undecided"):
+            self._settle(entry, "done", now_ms, reason=SEEN)
 
     def erase(self, order: str) -> None:
         """Take from an order's commands what may be personal, as a person asks for."""
@@ -136,9 +145,12 @@ class Outbox:
         due = [entry for entry in first.values() if entry.due_ms <= now_ms]
         return min(due, key=lambda each: each.due_ms, default=None)
 
-    def sending(self, entry: OutboxEntry, now_ms: int) -> OutboxEntry:
-        """Note that a command is about to leave; it must be written before it does."""
-        sent = replace(entry, state="sending", sent_ms=now_ms, changed_ms=now_ms, tries=entry.tries + 1)
+    def sending(self, entry: OutboxEntry, order: Order, now_ms: int) -> OutboxEntry:
+        """Note that a command is about to leave, and how its order stood then; it must be written before it does."""
+        sent = replace(
+            entry, state="sending", sent_ms=now_ms, changed_ms=now_ms, tries=entry.tries + 1,
+            before=figures_of(command_of(entry), order),
+        )  # fmt: skip
         self._change(sent)
         return sent
 

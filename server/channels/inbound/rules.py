@@ -4,6 +4,7 @@ from hashlib import blake2b
 from typing import Final
 
 import msgspec
+import structlog
 
 from adapters.contract.orders import Acknowledge, Command, Intake, Order, Refuse, Ship
 from server.channels.inbound.desk import Desk
@@ -13,6 +14,8 @@ from server.domain.channel_orders import Booked
 from server.domain.channels import ChannelSettings
 from server.domain.intake import ToRead
 from server.domain.order_parcels import parcels_ahead
+
+log = structlog.get_logger("holdfast.intake")
 
 _ID_BYTES: Final = 8
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -79,17 +82,26 @@ class Rules:
             self._say(command, "ship", now_ms + place, *sorted((line, told[line]) for line in lines))
 
     async def _refuse(self, order: Order, wanted: ToRead, now_ms: int) -> ToRead:
-        """Refuse what was short from the start and still is; what is short in part is for a person to decide."""
+        """Refuse what was short from the start and still is; what is short in part is for a person to decide.
+
+        So is what another location has: an order is moved there before a buyer gets nothing.
+        """
         after_ms = int(1000 * self._settings.refuse_after_s)
         if not wanted.short or not after_ms or "refuse" not in self._intake.commands:
             return wanted
         if now_ms < wanted.short_ms + after_ms:
             return msgspec.structs.replace(wanted, due_ms=min(wanted.due_ms, wanted.short_ms + after_ms))
         lacks = await self._desk.lacks(self._channel, order.key)
-        if not lacks:
+        if not lacks.units:
             return msgspec.structs.replace(wanted, short=[], short_ms=0)
+        if lacks.others:
+            log.warning(
+                "order_not_refused", channel=self._channel, order=order.key, others=lacks.others,
+                advice="these locations have units: move the order with POST /v1/reservations/{id}/move",
+            )  # fmt: skip
+            return wanted
         said = self._outbox.pieces_said(order.key, Refuse)
-        if said is not None and lacks >= sum(pieces for _, pieces in wanted.short):
+        if said is not None and lacks.units >= sum(pieces for _, pieces in wanted.short):
             # A line is refused once by itself: whether more of it is, a person decides.
             lines = tuple((line, pieces) for line, pieces in wanted.short if line not in said)
             if lines:

@@ -12,6 +12,7 @@ from adapters.contract.orders import Acknowledge, CommandOutcome, Confirmation, 
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.connection.faults import fault_of
+from server.channels.inbound.lost_answers import decided
 from server.channels.inbound.order_records import OrderRecords
 from server.channels.inbound.outbox import RETRY_MS, Outbox, command_of
 from server.channels.inbound.pace import WAIT_S_MAX, Pace
@@ -88,7 +89,7 @@ class Saying:
 
     async def _send(self, entry: OutboxEntry, order: Order) -> None:
         command, requests = command_of(entry), [0]
-        sent = self._outbox.sending(entry, self._clock.store_ms())
+        sent = self._outbox.sending(entry, order, self._clock.store_ms())
         await (
             self._writes.save()
         )  # before it leaves: after a kill from now on it is looked for, and not just sent again
@@ -114,8 +115,9 @@ class Saying:
 
     def _found(self, entry: OutboxEntry, order: Order) -> Confirmation:
         """Ask the adapter whether an order shows that a command was carried out."""
+        command = command_of(entry)
         try:
-            return self._client.adapter.confirm(command_of(entry), order)
+            return decided(self._client.adapter.confirm(command, order), command, entry.before, order)
         except Exception as error:  # noqa: BLE001  # of an adapter's own
             # Its words, and those of a traceback, may hold personal data.
             log.error("command_not_confirmed", channel=self._channel, command=entry.name, **fault_of(error))  # noqa: TRY400

@@ -141,35 +141,54 @@ async def stocked(
     """
     found = {sku: PlacesOfSku(0, [], [], []) for sku in skus}
     looked = 0
-
-    async def ask(some: list[str], start: int, weight: int) -> Any:
-        return await ledger.stocked(some, channel, start=start, weight=weight)
-
-    async for each in _in_slices(ask, skus):
-        part: PlacesOfSku = each.value
-        of_sku = found[skus[each.number]]
-        of_sku.known.extend(part.known)
-        of_sku.open.extend(part.open)
-        of_sku.stocked.extend(part.stocked)
-        looked += part.looked
+    async for each in _of_stocked(ledger, skus, channel):
+        looked += _add_stocked(found[skus[each.number]], each.value)
         if places_max is not None and looked > places_max:
             raise TooManyPlacesError(places_max)
     return found
 
 
-async def first_stocked(ledger: Reads, skus: Sequence[str], channel: str) -> dict[str, PlacesOfSku]:
-    """Read the same at the first places of each SKU: as many as one call looks at."""
-    found: dict[str, PlacesOfSku] = {}
-
+def _of_stocked(ledger: Reads, skus: Sequence[str], channel: str) -> AsyncGenerator[Slice[Any], None]:
     async def ask(some: list[str], start: int, weight: int) -> Any:
         return await ledger.stocked(some, channel, start=start, weight=weight)
 
+    return _in_slices(ask, skus)
+
+
+def _add_stocked(found: PlacesOfSku, part: PlacesOfSku) -> int:
+    found.known.extend(part.known)
+    found.open.extend(part.open)
+    found.stocked.extend(part.stocked)
+    return part.looked
+
+
+async def first_stocked(ledger: Reads, skus: Sequence[str], channel: str) -> dict[str, PlacesOfSku]:
+    """Read the same at the first places of each SKU: as many as one call looks at."""
+    found: dict[str, PlacesOfSku] = {}
     for sku in skus:
-        async with aclosing(_in_slices(ask, [sku])) as read:
+        async with aclosing(_of_stocked(ledger, [sku], channel)) as read:
             async for each in read:
                 found[sku] = each.value
                 break
     return found
+
+
+async def stocked_within(
+    ledger: Reads, skus: Sequence[str], channel: str, places_max: int
+) -> tuple[dict[str, PlacesOfSku], int]:
+    """Read the same until so many places were looked at; also how many were. SKUs that were not reached are left out.
+
+    The last one may be there in part.
+    """
+    found: dict[str, PlacesOfSku] = {}
+    looked = 0
+    async with aclosing(_of_stocked(ledger, skus, channel)) as read:
+        async for each in read:
+            part = found.setdefault(skus[each.number], PlacesOfSku(0, [], [], []))
+            looked += max(1, _add_stocked(part, each.value))
+            if looked >= places_max:
+                break
+    return found, looked
 
 
 async def places(ledger: Reads, skus: Sequence[str], *, places_max: int | None = None) -> list[list[str]]:

@@ -48,6 +48,11 @@ class ShortagePage(msgspec.Struct, frozen=True):
     next: str
 
 
+async def is_short(client: Redis, keyspace: Keyspace) -> bool:
+    """Whether more is reserved anywhere than there is."""
+    return int(await command(client, "HGET", keyspace.meta, "shortage") or 0) > 0
+
+
 async def find_shortages(
     client: Redis, keyspace: Keyspace, limits: bytes, after: str, limit: int, *, newest_first: Collection[str] = ()
 ) -> ShortagePage:
@@ -56,7 +61,7 @@ async def find_shortages(
     A page may hold a few more than ``limit``, or fewer and still have a next one. ``newest_first``: see
     :func:`who_lacks`.
     """
-    if not int(await command(client, "HGET", keyspace.meta, "shortage") or 0):
+    if not await is_short(client, keyspace):
         return ShortagePage([], "")
     found: dict[bytes, int] = {}
     stop_s, cursor = time.monotonic() + WORK_MAX_S, after or "0"

@@ -295,11 +295,33 @@ async def test_given_a_shortage_when_asked_over_http_then_orders_are_named_and_s
     assert (shortage["sku"], shortage["short"], shortage["lines_complete"], printed["next"]) == ("A", 2, True, "")
     [line] = shortage["lines"]
     assert (line["reservation_id"], line["order_ref"], line["channel"], line["lacks"]) == ("o-1", "N-1", "n11", 2)
+    assert line["other_locations"] == []
     words = ("show", "A", "--partition", api.partition, "--data-dir", server.data_dir)
     shown = holdfast(*words, cwd=server.data_dir).stdout
     assert "Short of 2 at main: o-1 lacks 2" in shown
     [printed] = json.loads(holdfast(*words, "--json", cwd=server.data_dir).stdout)["shortages"]
-    assert printed["lines"] == [{"reservation_id": "o-1", "line": 1, "lacks": 2}]
+    assert printed["lines"] == [{"reservation_id": "o-1", "line": 1, "lacks": 2, "other_locations": []}]
+
+
+async def test_given_a_shortage_when_another_location_has_the_units_then_it_is_named_and_the_order_can_be_moved_there(
+    api: Api, server: Server
+) -> None:
+    await api.count("A", 5)
+    body = {"channel": "n11", "lines": [{"sku": "A", "quantity": 7, "location": "main"}], "on_shortage": "accept"}
+    (await api.post("/v1/orders", {**body, "reservation_id": "o-1"})).ok(201)
+    (await api.put("/v1/stock/A/izmir", {"on_hand": 3})).ok()
+
+    [shortage] = (await api.get("/v1/shortages")).ok()["shortages"]
+    words = ("show", "A", "--partition", api.partition, "--data-dir", server.data_dir)
+    shown = holdfast(*words, cwd=server.data_dir).stdout
+
+    [line] = shortage["lines"]
+    assert line["other_locations"] == [{"location": "izmir", "available": 3}]
+    move = {"lines": [{"line": 1, "to": "izmir", "quantity": 2}]}
+    body_shown = json.dumps(move, separators=(",", ":"))
+    assert f"izmir has 3. To take it from there: POST /v1/reservations/o-1/move {body_shown}" in shown
+    (await api.post("/v1/reservations/o-1/move", move)).ok()
+    assert (await api.get("/v1/shortages")).ok()["shortages"] == []
 
 
 async def test_given_a_page_that_was_never_issued_when_asked_for_then_it_is_invalid(api: Api) -> None:
