@@ -2,11 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
-from server.store.keys import Keyspace
+from adapters.contract.orders import Command, Label, Ship
+from server.domain.intake import News, OutboxEntry
+from server.store.keys import ChannelKeys, Keyspace
+from tests.channels.market_server import environment, table
+from tests.channels.orders_simulator import Market
 from tests.channels.test_served import CONFIGURED
 from tests.channels.webhook_receiver import PATH, SECRET, WebhookReceiver
 from tests.conftest import wait_until
@@ -168,3 +174,63 @@ async def test_given_a_server_and_a_publisher_when_one_fault_after_the_other_is_
             publisher.kill()
             await fires(prometheus, "HoldfastPublisherMissing", "HoldfastDown")
             await ends(prometheus, "HoldfastChannelCircuitOpen")
+
+
+@pytest.fixture
+async def market() -> AsyncIterator[Market]:
+    """Run a marketplace that sells, and that does not tell of its orders just now."""
+    async with Market(only="/orders", always="unavailable") as market:
+        yield market
+    assert market.complaints == []
+
+
+AN_HOUR_MS: Final = 3_600_000
+
+
+def asked_an_hour_ago(server: Server, entry_id: str, command: Command, **fields: Any) -> None:
+    """Have a command said to the marketplace that somebody has asked for an hour ago."""
+    name = str(type(command).__struct_config__.tag)
+    with server.store() as store:
+        at_ms = store.time()[0] * 1000 - AN_HOUR_MS
+        packed = msgspec.msgpack.encode(command)
+        entry = OutboxEntry(entry_id, command.order, name, packed, "desk", "waiting", at_ms, at_ms, at_ms)
+        news = News("say", at_ms, entry=replace(entry, **fields))
+        store.xadd(ChannelKeys(Keyspace("default"), "market").heard, {"n": msgspec.msgpack.encode(news)})
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(400)
+async def test_given_a_marketplace_that_sells_when_its_orders_or_commands_get_stuck_then_each_has_its_alert(
+    market: Market, start_server: Callable[..., Server]
+) -> None:
+    server = start_server(toml=table("market", market), environment=environment(), publisher_lease_s=1)
+    await until_well(server, publisher=True)
+    with watching(server) as prometheus:
+        async with opened(server) as api:
+            await api.count("a", 5)
+            await api.count("b", 5)
+            market.place("o-1", {"a": 2})
+
+            # Nothing is known of its orders since long ago, and it takes no command.
+            ship = Ship(order="o-1", lines=(("La", 1),), tracking="T-1")
+            asked_an_hour_ago(server, "s-1", ship)
+            await fires(prometheus, "HoldfastIntakeLate", "HoldfastOutboxLate")
+            assert prometheus.firing()["HoldfastIntakeLate"]["labels"]["channel"] == "market"
+            assert not {"HoldfastInboxOrders", "HoldfastCommandUndecided"} & set(prometheus.firing())
+            market.always = None
+            await ends(prometheus, "HoldfastIntakeLate", "HoldfastOutboxLate")
+            assert market.line("o-1", "a")["shipped"] == 1
+
+            # An order with a listing that nobody knows, until somebody says what it is.
+            market.place("o-2", {"x": 1})
+            await fires(prometheus, "HoldfastInboxOrders")
+            mapped = {"listings": [{"sku": "b", "key": "x"}]}
+            (await api.post("/v1/inbox/market/o-2/map", mapped)).ok(202)
+            await ends(prometheus, "HoldfastInboxOrders")
+
+            # A command whose answer was lost, and the order does not tell whether it was carried out.
+            lost = {"state": "unsure", "sent_ms": 1, "tries": 1}
+            asked_an_hour_ago(server, "l-1", Label(order="o-1"), **lost)
+            await fires(prometheus, "HoldfastCommandUndecided")
+            (await api.post("/v1/channels/market/outbox/done", {"ids": ["l-1"]})).ok(202)
+            await ends(prometheus, "HoldfastCommandUndecided")
