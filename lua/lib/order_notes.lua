@@ -8,9 +8,10 @@
 --   noted     field, expected version, the new record (packed), whether reservations are as they were seen:
 --             [[id, seen], …]. Intake books a step: the operation runs if nothing has moved, and the record is written
 --             if it had an effect. Else the answer is the refusal order_moved, and nothing changed.
---   numbered  channel, number, and for a commit {channel -> true} of those that are configured. A reserve, order or
---             commit that names the number of an order. Where intake has booked it, the answer is order_known; else its
---             reservation is added to the record, so that intake adopts it.
+--   numbered  channel, number, and for a commit the names of the configured channels, each between zero bytes (a table
+--             of them would cost more than the commit). A reserve, order or commit that names the number of an order.
+--             Where intake has booked it, the answer is order_known; else its reservation is added to the record, so
+--             that intake adopts it.
 
 local order_notes = {}
 
@@ -28,17 +29,21 @@ local SEEN_LINES_MAX = 2000 -- of reservations that a step compares: some 2 ms
 -- How the answer of an operation that had an effect begins, behind the head of its array.
 local CHANGED, CHANGED_NOW = '\167changed', '\167changed\194'
 local NOTED = '\171order_noted'
+-- How the record begins of a number that one reservation names: an array of four values (\148), the version 1, a string
+-- of six bytes (\166), an array of one value (\145). To make a table and pack it would cost as much as all the rest.
+local FIRST_POSTED = '\148\1\166' .. POSTED .. '\145'
 
 local key -- of the hash
 local records -- field -> packed record, or false; nil: not read
 local changes -- {field, packed record, …}
 local wanted -- fields that the call needs
+local packed_now -- NOW_MS, or nil: not packed yet
 local commits -- {fields, at, …} of those whose reservation knows the channel, once it is read
 
 -- Runs the batch of a function that declares the hash. keys: behind the partition's, see functions/mutate_noting.lua.
 function order_notes.run(args, keys)
   tombstones.key, key = keys[TOMBSTONES_AT], keys[ORDERS_AT]
-  records, changes, wanted, commits = {}, {}, {}, {}
+  records, changes, wanted, commits, packed_now = {}, {}, {}, {}, nil
   likeness.begin(keys[LIKENESS_AT])
   local answers = run(args)
   likeness.write()
@@ -139,13 +144,19 @@ end
 
 -- Adds a reservation to the record of a number that intake has not booked.
 local function add(field, head, id)
-  local ids = head and head[Booked.reservations] or {}
+  if not head then
+    packed_now = packed_now or pack(NOW_MS)
+    local first = string_of[#id]
+    set(field, FIRST_POSTED .. (first and first .. id or pack(id)) .. packed_now)
+    return
+  end
+  local ids = head[Booked.reservations]
   for _, each in ipairs(ids) do
     if each == id then return end
   end
   if #ids >= RESERVATIONS_MAX then return end
   ids[#ids + 1] = id
-  set(field, pack({(head and head[Booked.version] or 0) + 1, POSTED, ids, NOW_MS}))
+  set(field, pack({head[Booked.version] + 1, POSTED, ids, NOW_MS}))
 end
 
 local function is_among(ids, id)
@@ -178,7 +189,7 @@ local function subject(fields, at, own)
   end
   if record then expire_if_due(entry) end
   local channel = record and record[Record.channel]
-  local is_listed = channel and fields[at + NUMBERED_AT.channels][channel]
+  local is_listed = channel and fields[at + NUMBERED_AT.channels]:find('\0' .. channel .. '\0', 1, true)
   local idempotency_key = fields[own + Commit.key]
   return is_listed and channel or nil, idempotency_key ~= '' and remembered[idempotency_key] ~= false, record
 end

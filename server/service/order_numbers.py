@@ -21,7 +21,7 @@ def numbered(caller: Caller, new: Reserve | Order, operation: T) -> T | Numbered
     """
     if not new.order_ref or new.channel not in caller.partition.channels or not _may_be_number(new.order_ref):
         return operation
-    return Numbered(new.channel, new.order_ref, {}, operation)
+    return Numbered(new.channel, new.order_ref, (), operation)
 
 
 def numbered_commit(caller: Caller, commit: Commit, operation: Commit | Bound) -> Commit | Bound | Numbered:
@@ -29,7 +29,7 @@ def numbered_commit(caller: Caller, commit: Commit, operation: Commit | Bound) -
     channels = caller.partition.channels
     if not commit.order_ref or not channels or not _may_be_number(commit.order_ref):
         return operation
-    return Numbered("", commit.order_ref, dict.fromkeys(channels, True), operation)
+    return Numbered("", commit.order_ref, tuple(channels), operation)
 
 
 def _may_be_number(reference: str) -> bool:

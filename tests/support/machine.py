@@ -22,6 +22,7 @@ from redis.asyncio import Redis
 from server.domain.allocations import AllocationKind
 from server.domain.answers import AllocationUsageUnknown, Refused
 from server.domain.binding import Bound
+from server.domain.booked_orders import BookedLine, BookedOrder, BookedPieces, order_field
 from server.domain.exchange import Exchange, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.likeness import fold
@@ -29,9 +30,11 @@ from server.domain.locations import Location
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.base import Operation
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
+from server.domain.operations.orders import Noted, NoteOrder, Numbered
 from server.domain.operations.reservations import Commit, Edit, Fulfil, MapLines, Order, Relocate, Reserve, Return
 from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
 from server.domain.operations.transfers import Arrive, CancelTransfer, Ship
+from server.domain.order_progress import seen_of
 from server.domain.reservation import ChannelLine, ChannelPart, Reservation
 from server.domain.sourcing import Candidate, Plan, Sourced
 from server.domain.stock import LocationAvailability, StockLevel
@@ -51,6 +54,7 @@ from server.store.repositories.skus import SkuStore
 from tests.conftest import DAY_S, now_ms, wait_past
 from tests.support import operations as ops
 from tests.support.model import Answer, Model, ModelReservation, Place, keyed_part
+from tests.support.noted_orders import bare, decode_record
 from tests.support.operations import AnOperation, reservation_of
 from tests.support.replay import Change, Entry, Replayed, read_journal
 from tests.support.spellings import Spellings, plain
@@ -119,10 +123,18 @@ Every call that writes adds a ``shortage`` for each place that lacks more or few
 is sold already, units that are received, and a cancel do. So it says nothing of the kind of call; what stands beside
 it does, see tests/store/repositories/test_shortages.py.
 """
+_NOTING: Final = {"mutate_noting": ("take", "create"), "mutate_noting_when_full": ("settle",)}
+"""Calls with the records of orders, and those that write the same without them."""
 _APART: Final = frozenset(("transfer", "supply"))
 _TRANSFERS: Final = ("ship", "ship", "arrive", "arrive", "cancel_transfer")
 _TIMES_KEPT: Final = 12
 """A count is of one of so many of the latest times between two steps."""
+_NUMBERED: Final = ("numbered", "numbered", "numbered", "booked", "booked", "step", "step")
+"""What names the number of an order, and what intake books of one."""
+_NUMBERS: Final = ("1001", "1002", "1003")
+_CONFIGURED: Final = _CHANNELS[:2]
+"""The channels that orders are known of."""
+_STEPS: Final = ("cancel", "fulfil", "release", "extend", "commit", "order", "return")
 _EARLY: Final = ("forestall", "forestall", "after", "after")
 """Cancels and releases that come before their reservations, and those reservations."""
 _RECENT: Final = 6
@@ -234,6 +246,8 @@ actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_EARLY),
     some(*_EARLY, *_PROMISES, *_SETTLEMENTS),
     some(*_UNKNOWN, *_PROMISES, *_SETTLEMENTS),
+    some(*_NUMBERED),
+    some(*_NUMBERED, "commit", "fulfil", "reserve"),
     st.builds(Track, st.sampled_from((*_NOBODY_KNOWS[1:], "A")), st.booleans()),
     st.builds(Rename, st.sampled_from(("A", "B 1/2", "Ş", _NOBODY_KNOWS[-1]))),
     st.builds(RenameLocation, st.sampled_from(_LOCATIONS[1:])),
@@ -510,6 +524,7 @@ class LedgerMachine(RuleBasedStateMachine):
             keys.safety_applied,
             keys.skus,
             keys.likeness,
+            keys.orders,
         )
         for key in hashes:
             pipe.hgetall(key)
@@ -520,7 +535,7 @@ class LedgerMachine(RuleBasedStateMachine):
         found = await pipe.execute()
         (
             stock, live, ended, meta, remembered, open_transfers, closed, supply, by_sku, applied,
-            skus, likeness, deadlines, forget, queue, tombstones,
+            skus, likeness, orders, deadlines, forget, queue, tombstones,
         ) = found  # fmt: skip
         reservations = self.model.reservations
         in_life = {each for each, reservation in reservations.items() if reservation.state in LIVE_STATES}
@@ -536,6 +551,9 @@ class LedgerMachine(RuleBasedStateMachine):
         assert further == {
             **{f"sku\0{fold(name)}": name for name in self.spellings.further()},
             **{f"location\0{fold(name)}": name for name in self.places.further()},
+        }
+        assert {field.decode(): _untouched(decode_record(packed)) for field, packed in orders.items()} == {
+            field: _untouched(record) for field, record in self.model.orders.items()
         }
         assert sorted(plain(queue)) == self.model.queue
         assert {each.decode() for each in tombstones} == {
@@ -593,7 +611,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """Rebuild every counter from the journal alone; then leave the store as it was."""
         entries = await read_journal(self.client, self.keys.journal)
         report = await audit(self.client, self.keys)
-        others = (self.keys.safety_applied, self.keys.locations, self.keys.tombstones)
+        others = (self.keys.safety_applied, self.keys.locations, self.keys.tombstones, self.keys.orders)
         await self.client.delete(*self.keys.transferring, *self.keys.supplying, *others)
         if not self.agreed:
             return  # a step has failed, and its own failure says more
@@ -675,11 +693,15 @@ class LedgerMachine(RuleBasedStateMachine):
             "order": self._reserve_or_order,
             "source": self._sourced,
             "late": self._late,
+            "booked": self._booked,
+            "step": self._booked,
         }
         if intent.kind in build:
             return build[intent.kind](intent)
         if intent.kind in _EARLY:
             return self._early(intent, key)
+        if intent.kind == "numbered":
+            return self._numbered(intent, key)
         if intent.kind in ("unknown", "map"):
             return self._unknown(intent, key) if intent.kind == "unknown" else self._mapping(intent, key)
         if intent.kind in _WAITS:
@@ -747,6 +769,54 @@ class LedgerMachine(RuleBasedStateMachine):
             named = msgspec.structs.replace(made.promise, reservation_id=reservation_id)
             return Sourced(ops.sealed(named), made.plan)
         return ops.sealed(msgspec.structs.replace(made, reservation_id=reservation_id))
+
+    def _numbered(self, intent: Intent, key: str) -> Numbered:
+        """Reserve, order or commit by the number of an order, of which there are few."""
+        number = _NUMBERS[intent.parts[0][1] % 3]
+        if intent.again % 3 == 0:
+            kind = "bind" if intent.option == 1 else "commit"
+            inner = self._settlement(replace(intent, kind=kind), key)
+            if not isinstance(bare(inner), Commit):  # what is open is committed, and would be shipped
+                inner = self._settlement(replace(intent, kind="commit"), key)
+            return Numbered("", number, _CONFIGURED, _with_number(inner, number))
+        kind = ("reserve", "order", "source")[intent.again % 3 + (intent.option == 5) - 1]
+        made = _with_number(self._new(replace(intent, kind=kind)), number)
+        return Numbered(bare(made).channel, number, (), made)  # type: ignore[union-attr]  # it is no commit
+
+    def _booked(self, intent: Intent) -> Noted:
+        """Write the record of an order, or book a step of it; now and then by what is not so any more."""
+        channel, option = _CHANNELS[intent.which % 2], intent.option
+        field = order_field(channel, _NUMBERS[intent.parts[0][1] % 3])
+        before = self.model.orders.get(field)
+        version, names = (before.version, list(before.reservations)) if before else (0, [])
+        fitting = self._fitting(replace(intent, kind="fulfil"))
+        if fitting in self.model.reservations and fitting not in names and option < 6:
+            names.append(fitting)
+        there = {name: self.model.reservations[name] for name in names if name in self.model.reservations}
+        seen = [(name, "" if option == 7 else seen_of(one.shown())) for name, one in there.items()]
+        lines = [
+            BookedLine("l1", parts=[BookedPieces(names.index(name), one.lines[0].quantity, [1], [1])])
+            for name, one in there.items()
+            if one.lines and not one.lines[0].mode
+        ]
+        record = BookedOrder(version + 1, ("open", "unpaid", "closed")[option % 3], names, 1, lines=lines)
+        operation: Any = NoteOrder("", "intake")
+        if intent.kind == "step":
+            operation = self._step_of(intent, names, channel)
+        count_of_lines = sum(len(one.lines) for one in there.values())
+        packed = msgspec.msgpack.encode(record)
+        return Noted(field, version + (intent.again == 9), packed, seen, count_of_lines, operation)
+
+    def _step_of(self, intent: Intent, names: Sequence[str], channel: str) -> AnOperation:
+        kind = _STEPS[(intent.option + intent.again) % len(_STEPS)]
+        if kind == "order":
+            made = self._reserve_or_order(replace(intent, kind="order", option=0))
+            return ops.sealed(msgspec.structs.replace(made, channel=channel))
+        operation = self._settlement(replace(intent, kind=kind), "")
+        if not names:
+            return operation
+        name = names[intent.which % len(names)]
+        return ops.sealed(msgspec.structs.replace(operation, reservation_id=name))  # type: ignore[type-var]
 
     def _mapping(self, intent: Intent, key: str) -> MapLines:
         """Map lines to what is known, to what is not, and to what was mapped already."""
@@ -1032,9 +1102,23 @@ def _open_units(reservation: ModelReservation) -> dict[int, int]:
 
 def _bare(operation: AnOperation) -> AnOperation:
     """Return the reserve or order that an operation contains, or the operation that it is."""
+    if isinstance(operation, Noted | Numbered):
+        return _bare(operation.operation)  # type: ignore[arg-type]  # it is one of them
     if isinstance(operation, Sourced):
         return operation.promise
     return reservation_of(operation) if isinstance(operation, Exchange) else operation
+
+
+def _with_number(operation: Any, number: str) -> Any:
+    """Return a reserve, order or commit that names the number of an order."""
+    own = ops.sealed(msgspec.structs.replace(bare(operation), order_ref=number))
+    if isinstance(operation, Bound):
+        return msgspec.structs.replace(operation, operation=own)
+    return msgspec.structs.replace(operation, promise=own) if isinstance(operation, Sourced) else own
+
+
+def _untouched(record: BookedOrder) -> BookedOrder:
+    return msgspec.structs.replace(record, touched_ms=0)
 
 
 def _with_key(operation: AnOperation, key: str) -> AnOperation:
@@ -1043,7 +1127,7 @@ def _with_key(operation: AnOperation, key: str) -> AnOperation:
             return msgspec.structs.replace(operation, operation=_keyed(inner, key))
         case Exchange(returned):
             return msgspec.structs.replace(operation, returned=_keyed(returned, key))
-        case Sourced():
+        case Sourced() | Noted() | Numbered():
             return operation
     return _keyed(operation, key)
 
@@ -1118,6 +1202,8 @@ def _calls(operations: Sequence[AnOperation]) -> list[list[int]]:
 
 
 def _lane(operation: AnOperation) -> str:
+    if isinstance(operation, Noted | Numbered):
+        return operation.function
     return _LANES.get(type(operation), "settle")
 
 
@@ -1150,7 +1236,7 @@ def _may_write(lane: str, entry: Entry) -> bool:
     if not names or lane in _APART:
         return True
     wrote = "create" if names & _CREATE_NAMES else "take" if names & _TAKE_NAMES else "settle"
-    return wrote == lane
+    return wrote in _NOTING.get(lane, (lane,))
 
 
 def _takes_too_much(change: Change) -> bool:

@@ -14,8 +14,9 @@ import msgspec
 
 from server.domain import limits
 from server.domain.allocations import Allocation, AllocationKind
-from server.domain.answers import AllocationUsageUnknown, BatchNoted, LineRefusal, Refused
+from server.domain.answers import AllocationUsageUnknown, BatchNoted, LineRefusal, OrderNoted, Refused
 from server.domain.binding import Binding, Bound
+from server.domain.booked_orders import BookedOrder
 from server.domain.exchange import Exchange, Exchanged, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceipt, ExpectedReceiptChanged
 from server.domain.likeness import FOLD_VERSION, fold
@@ -23,6 +24,7 @@ from server.domain.limits import DEFAULT_LOCATION
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.batches import NoteBatch
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
+from server.domain.operations.orders import Noted, NoteOrder, Numbered
 from server.domain.operations.reservations import (
     Cancel,
     Commit,
@@ -45,6 +47,7 @@ from server.domain.sourcing import Candidate, Plan, Sourced, Wanted
 from server.domain.stock import Availability, Backorder, StockChanged, StockLevel
 from server.domain.transfer import Transfer, TransferChanged, TransferLine
 from server.store.repositories.backorders import Member
+from tests.support import noted_orders
 from tests.support.brute_force import brute_force, brute_force_parts
 from tests.support.edited import Edited, Raise
 from tests.support.operations import AnAnswer, AnOperation, no_such_line, reservation_of
@@ -297,6 +300,7 @@ class Model:
         self.safeguarded: dict[Place, int] = {}
         self.untracked: set[str] = set()
         self.first_answers: dict[str, Changed] = {}
+        self.orders: dict[str, BookedOrder] = {}
         self.remembered: dict[str, tuple[str, Answer]] = {}
         self.now_ms = 0
         self.seq_of: dict[int, int] = {}
@@ -334,6 +338,7 @@ class Model:
             AllocateMove: self._allocate_move,
             SetBackorder: self._set_backorder,
             NoteBatch: _note_batch,
+            NoteOrder: _note_order,
         }
 
     @property
@@ -392,6 +397,15 @@ class Model:
         return changed, capped
 
     def _answer(self, operation: AnOperation) -> Answer:
+        match operation:
+            case Noted():
+                return noted_orders.noted(self, operation)  # type: ignore[no-any-return]  # it knows the model
+            case Numbered():
+                return noted_orders.numbered(self, operation)  # type: ignore[no-any-return]
+        return self.answer(operation)
+
+    def answer(self, operation: Any) -> Answer:
+        """Answer one operation by itself, whatever stands in front of it."""
         keyed = keyed_part(operation)
         key = getattr(keyed, "key", "")
         if key in self.remembered:
@@ -803,7 +817,7 @@ class Model:
         return sum(line.is_unmapped and line.owed > 0 for line in lines)
 
     def _map_lines(self, op: MapLines) -> Answer:
-        reservation = self._found(op.reservation_id)
+        reservation = self.found(op.reservation_id)
         if not reservation:
             return Refused("unknown_reservation", "", [])
         todo = self._unmapped_lines(reservation, op)
@@ -905,7 +919,7 @@ class Model:
         return Made(op, granted, [0] * len(granted), list(range(1, len(granted) + 1)))
 
     def _edit(self, op: Edit) -> Answer:  # noqa: PLR0911  # one for each outcome
-        reservation = self._found(op.reservation_id)
+        reservation = self.found(op.reservation_id)
         if not reservation:
             return Refused("unknown_reservation", "", [])
         state, was_hold = reservation.state, reservation.deadline_ms > 0
@@ -952,7 +966,7 @@ class Model:
         return line.place
 
     def _extend(self, op: Extend) -> Answer:
-        reservation = self._found(op.reservation_id)
+        reservation = self.found(op.reservation_id)
         if not reservation:
             return Refused("unknown_reservation", "", [])
         if not reservation.is_hold:
@@ -964,7 +978,7 @@ class Model:
     def _release(self, op: Release) -> Answer:
         if self._may_forestall(op):
             return self._forestall(op)
-        reservation = self._found(op.reservation_id)
+        reservation = self.found(op.reservation_id)
         if not reservation:
             return Refused("unknown_reservation", "", [])
         if not reservation.is_hold:
@@ -986,7 +1000,7 @@ class Model:
         return self._ordered(op, "fulfilled", "fulfilled", notes)
 
     def _return(self, op: Return, exchanged_for: str = "") -> Changed | Refused:
-        reservation = self._found(op.reservation_id)
+        reservation = self.found(op.reservation_id)
         if not reservation:
             return Refused("unknown_reservation", "", [])
         if not reservation.total("fulfilled"):
@@ -1035,7 +1049,7 @@ class Model:
     def _ordered(self, op: Cancel | Fulfil, into: str, ending: str, notes: list[tuple[str, str]]) -> Answer:
         if isinstance(op, Cancel) and self._may_forestall(op):
             return self._forestall(op)
-        reservation = self._found(op.reservation_id)
+        reservation = self.found(op.reservation_id)
         if not reservation:
             return Refused("unknown_reservation", "", [])
         waiting = "owed" if isinstance(op, Cancel) else ""
@@ -1058,7 +1072,7 @@ class Model:
         return self._shift(reservation, parts, "committed", into, ending=ending)
 
     def _commit(self, op: Commit) -> Answer:  # noqa: PLR0911  # one for each outcome
-        reservation = self._found(op.reservation_id)
+        reservation = self.found(op.reservation_id)
         if not reservation:
             return Refused("unknown_reservation", "", [])
         late = not reservation.is_hold
@@ -1218,7 +1232,7 @@ class Model:
         return self._stock_changed(op)
 
     def _relocate(self, op: Relocate) -> Answer:
-        reservation = self._found(op.reservation_id)
+        reservation = self.found(op.reservation_id)
         if not reservation:
             return Refused("unknown_reservation", "", [])
         if not reservation.total("held") + reservation.total("committed"):
@@ -1291,7 +1305,7 @@ class Model:
 
     def _bind(self, op: Bound) -> Answer:  # noqa: C901  # one for each way that it goes
         inner = op.operation
-        reservation = self._found(inner.reservation_id)
+        reservation = self.found(inner.reservation_id)
         if reservation:
             written = written_out(reservation, inner.lines, _left(*_counters_bound(reservation, inner)))
             if isinstance(written, Refused):
@@ -1396,7 +1410,7 @@ class Model:
 
     def _exchange(self, op: Exchange) -> Answer:
         request = reservation_of(op)
-        old = self._found(op.returned.reservation_id)
+        old = self.found(op.returned.reservation_id)
         if not old:
             return ExchangeRefused("return", Refused("unknown_reservation", "", []))
         self.expire(self.now_ms)
@@ -1421,7 +1435,8 @@ class Model:
         returned = msgspec.structs.replace(returned, reservation=old.shown(), availability=left)
         return Exchanged(replayed=False, returned=returned, promised=made)
 
-    def _found(self, reservation_id: str) -> ModelReservation | None:
+    def found(self, reservation_id: str) -> ModelReservation | None:
+        """Return a reservation; its hold ends if it is due."""
         reservation = self.reservations.get(reservation_id)
         if reservation and 0 < reservation.deadline_ms <= self.now_ms:
             self._expire(reservation)
@@ -1828,6 +1843,10 @@ def _note_batch(_: NoteBatch) -> BatchNoted:
     return BatchNoted(replayed=False)
 
 
+def _note_order(_: NoteOrder) -> OrderNoted:
+    return OrderNoted(replayed=False)
+
+
 def _requested(line: ModelLine, units: int) -> None:
     """Count what an edit adds or takes."""
     line.quantity += units
@@ -1950,6 +1969,8 @@ def _taken_in(units: int, disposition: Disposition) -> dict[str, int]:
 
 def keyed_part(operation: AnOperation) -> AnOperation:
     """Return the part of an operation that carries its key."""
+    if isinstance(operation, Noted | Numbered):
+        return keyed_part(operation.operation)  # type: ignore[arg-type]  # it is one of them
     if isinstance(operation, Bound):
         return operation.operation
     return operation.returned if isinstance(operation, Exchange) else operation

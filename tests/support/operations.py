@@ -12,6 +12,7 @@ from server.domain.answers import (
     BatchAnswer,
     ExpectedReceiptAnswer,
     LineRefusal,
+    OrderNoted,
     Refused,
     ReservationAnswer,
     StockAnswer,
@@ -24,6 +25,7 @@ from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.base import Operation, fingerprint
 from server.domain.operations.batches import NoteBatch
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
+from server.domain.operations.orders import Noted, NoteOrder, Numbered
 from server.domain.operations.reservations import (
     Cancel,
     Commit,
@@ -94,6 +96,9 @@ AnOperation = (
     | Exchange
     | SetBackorder
     | NoteBatch
+    | NoteOrder
+    | Noted
+    | Numbered
 )
 T = TypeVar("T", bound=Operation)
 
@@ -413,6 +418,7 @@ def allocate_move(
 AnAnswer = (
     AllocationAnswer
     | BatchAnswer
+    | OrderNoted
     | ReservationAnswer
     | StockAnswer
     | TransferAnswer
@@ -422,7 +428,8 @@ AnAnswer = (
 
 
 async def ask(ledger: Ledger, operation: AnOperation) -> AnAnswer:
-    return await ledger.run(operation)
+    answer: AnAnswer = await ledger.run(operation)  # type: ignore[arg-type]  # each has its own overload
+    return answer
 
 
 async def changed(ledger: Ledger, operation: AnOperation) -> Changed:

@@ -68,7 +68,7 @@ class Numbered(msgspec.Struct, frozen=True):
 
     channel: str
     number: str
-    channels: dict[str, bool]
+    channels: tuple[str, ...]
     operation: object
 
     @property

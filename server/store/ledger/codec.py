@@ -118,7 +118,8 @@ def _pack_noted(noted: Noted) -> bytes:
 
 def _pack_numbered(numbered: Numbered) -> bytes:
     """Pack the number of an order, and behind it the operation that names it."""
-    head = _flat(["numbered", numbered.channel, numbered.number, numbered.channels])
+    channels = "\0".join(["", *numbered.channels, ""]) if numbered.channels else ""
+    head = _flat(["numbered", numbered.channel, numbered.number, channels])
     return head + pack(numbered.operation)
 
 

@@ -44,7 +44,7 @@ async def record_bytes(caller: Caller) -> tuple[float, float]:
 
     async def post(i: int) -> None:
         operation = order(f"posted-{i:09d}", ("A", 1), channel=CHANNEL, accept_shortage=True)
-        await caller.ledger.run(Numbered(CHANNEL, f"2{i:09d}", {}, operation))
+        await caller.ledger.run(Numbered(CHANNEL, f"2{i:09d}", (), operation))
 
     sizes = []
     for make in (come_in, post):
@@ -66,7 +66,7 @@ async def times(caller: Caller, store: StoreProcess) -> dict[str, float]:
             for what, operations in (("order", orders), ("", holds), ("commit", commits)):
 
                 async def run(operation: Any, *, is_numbered: bool = numbered and bool(what)) -> None:
-                    channel, channels = (CHANNEL, {}) if isinstance(operation, Order) else ("", {CHANNEL: True})
+                    channel, channels = (CHANNEL, ()) if isinstance(operation, Order) else ("", (CHANNEL,))
                     number = operation.reservation_id
                     await caller.ledger.run(
                         Numbered(channel, number, channels, operation) if is_numbered else operation

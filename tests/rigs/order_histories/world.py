@@ -194,7 +194,7 @@ class World:
             ttl_ms = self.chance.choice((1, 3_600_000))
             operation = Reserve(digest, "bot", name, CHANNEL, lines, ttl_ms, order_ref=number)
             self._held = name
-        answer = await self._ledger.run(Numbered(CHANNEL, number, {}, operation))
+        answer = await self._ledger.run(Numbered(CHANNEL, number, (), operation))
         outcome = answer.outcome if isinstance(answer, Refused) else "made"
         self._has_posted = outcome == "made"
         self.story.append(f"connector posts {type(operation).__name__}: {outcome}")
@@ -204,7 +204,7 @@ class World:
             return
         name, self._held = self._held, ""
         operation = Commit("", "bot", name, "", [], order_ref=self.market.number)
-        answer = await self._ledger.run(Numbered("", self.market.number, {CHANNEL: True}, operation))
+        answer = await self._ledger.run(Numbered("", self.market.number, (CHANNEL,), operation))
         outcome = answer.outcome if isinstance(answer, Refused) else "committed"
         self.story.append(f"connector commits: {outcome}")
 

@@ -38,6 +38,7 @@ OUTCOMES: Final = {
     *("unknown_allocation", "allocation_differs", "allocation_usage_unknown"),
     *("counted_since", "ahead_of_clock"),
     *("similar_name", "unregistered_location"),
+    *("order_known", "order_moved"),
     *("unknown_transfer", "transfer_closed", "transfer_arrived", "exceeds_available", "unknown_supply"),
 }
 _SHORT_LOG: Final = ("local ON_HAND_LOG_MAX = 200 ", f"local ON_HAND_LOG_MAX = {LOG_MAX} ")
@@ -231,6 +232,16 @@ PLANTED: Final = {
     "lines that wait under an old name are forgotten": (
         "for _, name in ipairs(former and unpack_msg(former) or NONE) do",
         "for _, name in ipairs(NONE) do",
+    ),
+    "what intake has booked is booked again": (
+        "if is_known_otherwise(head, id, record) then",
+        "if false then",
+    ),
+    "a number that is posted enters no index": ("if is_new and (not head or", "if false and (not head or"),
+    "a step is booked on what has moved": ("  if has_moved(fields, at) then", "  if false then"),
+    "a step that is refused is noted": (
+        "or result:sub(2, 1 + #NOTED) == NOTED then",
+        "or true then",
     ),
     "a key is not held against the body": (
         "if first[KEPT.fingerprint] ~= fields[at + shape.fingerprint] then",
