@@ -133,7 +133,7 @@ async def play(kind: str, seed: int, caller: Caller) -> list[str]:
         await shelf.walk()
         problems = [problem for _ in range(3) for number in simulator.truth if (problem := await shelf.read(number))]
         await transport.close()
-        return problems + await shelf.wrong(tells_shipments=suite.tells_shipments) + simulator.complaints
+        return [*problems, *await shelf.wrong(tells_shipments=suite.tells_shipments), *simulator.complaints]
 
 
 async def _step(shelf: Shelf, simulator: Any, chance: random.Random) -> None:
