@@ -3,7 +3,7 @@
 from typing import Final
 
 from adapters.contract.adapter import Kind
-from adapters.shopify.graphql import Options
+from adapters.shopify.account import Options
 from adapters.shopify.stock import Shopify
 
 __all__ = ["ADAPTER", "Options", "Shopify"]

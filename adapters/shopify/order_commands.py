@@ -28,7 +28,8 @@ from adapters.contract.orders import (
     Undecided,
 )
 from adapters.shopify import order_documents as documents
-from adapters.shopify.graphql import MUTATION_POINTS, Options, Session, UserError, gid, part
+from adapters.shopify.account import Options
+from adapters.shopify.graphql import MUTATION_POINTS, Session, UserError, gid, part
 from adapters.shopify.order_snapshots import Parts, is_at, is_open, number_of
 
 NAMES: Final[frozenset[CommandName]] = frozenset({"refuse", "ship"})

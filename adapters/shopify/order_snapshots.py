@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from adapters.contract.orders import Address, Buyer, Order, OrderLine, OrderState, Package, PackageState
-from adapters.shopify.graphql import Options, gid
+from adapters.shopify.account import Options
+from adapters.shopify.graphql import gid
 from adapters.shopify.order_documents import LineRow, OrderRow, Parcel, ParcelLine, Place, RefundLine, Task, TaskLine
 
 _SENT: Final = "SUCCESS"

@@ -28,7 +28,8 @@ from adapters.contract.orders import (
     UnreadableError,
 )
 from adapters.shopify import order_documents as documents
-from adapters.shopify.graphql import Options, Session, gid, part
+from adapters.shopify.account import Options
+from adapters.shopify.graphql import Session, gid, part
 from adapters.shopify.order_commands import NAMES, carry_out, confirmed
 from adapters.shopify.order_documents import PAGE, Connection, LineRow, ListedOrder, OrderRow, PartsRow
 from adapters.shopify.order_snapshots import Parts, in_ms, number_of, order_of

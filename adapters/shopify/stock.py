@@ -15,6 +15,7 @@ from adapters.contract.errors import ClosedError, SpoiledError
 from adapters.contract.http import Answer, Exchange
 from adapters.contract.limits import CostLeft, CostPoints
 from adapters.contract.stock import Applied, Conflict, Item, Outcome, Outcomes, Rejected, Retry, Unknown
+from adapters.shopify.account import Options
 from adapters.shopify.graphql import (
     MUTATION_POINTS,
     READ_POINTS,
@@ -22,7 +23,6 @@ from adapters.shopify.graphql import (
     SET_QUANTITIES,
     TOO_BIG,
     InventoryItem,
-    Options,
     UserError,
     cost_left,
     gid,

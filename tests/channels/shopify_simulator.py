@@ -25,7 +25,9 @@ from graphql import (
     validate,
 )
 
-from tests.channels.shopify_order_side import LOCATION, ORDER_SCHEMA, SHOP, ShopifyOrderSide
+from tests.channels.shopify_order_schema import ORDER_SCHEMA
+from tests.channels.shopify_order_service import ShopifyOrderService
+from tests.channels.shopify_order_side import LOCATION, SHOP
 from tests.channels.simulator import Fault
 
 __all__ = ["LOCATION", "SHOP", "ShopifySimulator"]
@@ -76,7 +78,7 @@ UserErrors = list[dict[str, Any]]
 
 
 @dataclass
-class ShopifySimulator(ShopifyOrderSide):
+class ShopifySimulator(ShopifyOrderService):
     """``errors`` are answered, in turn, in place of doing what a call asks: the ``userErrors`` of one call each.
 
     ``call_errors`` likewise, above the data; ``price_errors`` those of calls about prices. ``gone`` are ids that refuse
