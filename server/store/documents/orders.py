@@ -26,13 +26,9 @@ from server.store.documents.database import Row, Session, plain
 ENTRIES_MAX: Final = 1_000
 """Steps of a timeline, notes and returns that are read of one order: the newest."""
 KEPT: Final = (
-    "o.channel, o.number, o.body, o.booking, o.first_ms, o.put_ms, o.booked_ms, o.customer_ref, o.erased_ms,"
-    " o.customer_ref <> '' AND EXISTS (SELECT 1 FROM orders e WHERE e.partition = o.partition"
-    " AND e.customer_ref = o.customer_ref AND e.customer_ref <> '' AND e.sort_ms < o.sort_ms),"
-    " EXISTS (SELECT 1 FROM returns r WHERE r.partition = o.partition AND r.channel = o.channel"
-    " AND r.number = o.number)"
+    "o.channel, o.number, o.body, o.booking, o.first_ms, o.put_ms, o.booked_ms, o.customer_ref, o.erased_ms, o.sort_ms"
 )
-"""What :func:`kept_order` reads of the table ``orders o``. That the name is not empty is said twice, for the index."""
+"""What :func:`flagged` reads of the table ``orders o``."""
 _LATEST_MS: Final = 2**53
 _ONE: Final = "partition = ? AND channel = ? AND number = ?"
 _LOOK: Final = (
@@ -207,9 +203,9 @@ async def mark_booked(
     return True
 
 
-def kept_order(row: Row) -> KeptOrder:
+def _kept_order(row: Row) -> KeptOrder:
     """Read an order of the columns :data:`KEPT`."""
-    channel, _, body, booking, first_ms, put_ms, booked_ms, ref, erased_ms, *flags = row
+    channel, _, body, booking, first_ms, put_ms, booked_ms, ref, erased_ms, _ = row
     return KeptOrder(
         channel=channel,
         order=_decode_order(body),
@@ -219,8 +215,31 @@ def kept_order(row: Row) -> KeptOrder:
         booked_ms=booked_ms,
         customer_ref=ref,
         erased_ms=erased_ms,
-        flags=tuple(flag for flag, is_set in zip(FLAGS, flags, strict=True) if is_set),
     )
+
+
+async def flagged(session: Session, partition: str, rows: Sequence[Row]) -> list[KeptOrder]:
+    """Read orders of the columns :data:`KEPT`, and their flags: for a page at once, and not for all that match."""
+    refs = sorted({row[7] for row in rows if row[7]})
+    first = await session.fetch(
+        "SELECT customer_ref, MIN(sort_ms) FROM orders WHERE partition = ? AND customer_ref <> ''"
+        f" AND customer_ref IN ({', '.join('?' * len(refs))}) GROUP BY customer_ref",
+        partition, *refs,
+    ) if refs else []  # fmt: skip
+    channels, numbers = sorted({row[0] for row in rows}), sorted({row[1] for row in rows})
+    back = await session.fetch(
+        "SELECT DISTINCT channel, number FROM returns WHERE partition = ?"
+        f" AND channel IN ({', '.join('?' * len(channels))}) AND number IN ({', '.join('?' * len(numbers))})",
+        partition, *channels, *numbers,
+    ) if rows else []  # fmt: skip
+    first_ms: dict[str, int] = dict(first)
+    returned = {(channel, number) for channel, number in back}
+    found = []
+    for row in rows:
+        is_set = (first_ms.get(row[7], row[-1]) < row[-1], (row[0], row[1]) in returned)
+        flags = tuple(flag for flag, applies in zip(FLAGS, is_set, strict=True) if applies)
+        found.append(msgspec.structs.replace(_kept_order(row), flags=flags))
+    return found
 
 
 async def read_whole(session: Session, key: OrderKey) -> WholeOrder | None:
@@ -228,7 +247,7 @@ async def read_whole(session: Session, key: OrderKey) -> WholeOrder | None:
     found = await session.fetch(f"SELECT {KEPT} FROM orders o WHERE {_ONE}", *key)
     if not found:
         return None
-    kept = kept_order(found[0])
+    [kept] = await flagged(session, key.partition, found)
     packages = await session.fetch(f"SELECT body FROM packages WHERE {_ONE} ORDER BY package", *key)
     people = await session.fetch(f"SELECT body FROM people WHERE {_ONE}", *key)
     returns = await session.fetch(f"SELECT body FROM returns WHERE {_ONE} ORDER BY key LIMIT {ENTRIES_MAX}", *key)

@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple
 
 from server.domain.order_documents import KeptOrder, OrderFilter
 from server.store.documents.database import Session, plain
-from server.store.documents.orders import KEPT, kept_order
+from server.store.documents.orders import KEPT, flagged
 
 _LINES: Final = (
     "(o.channel, o.number) IN (SELECT l.channel, l.number FROM order_lines l WHERE l.partition = ? AND {condition})"
@@ -29,13 +29,13 @@ async def find(
         conditions.append("(o.sort_ms < ? OR (o.sort_ms = ? AND (o.channel > ? OR (o.channel = ? AND o.number > ?))))")
         values += [after.sort_ms, after.sort_ms, plain(after.channel), plain(after.channel), plain(after.number)]
     rows = await session.fetch(
-        f"SELECT {KEPT}, o.sort_ms FROM orders o WHERE {' AND '.join(['o.partition = ?', *conditions])}"
+        f"SELECT {KEPT} FROM orders o WHERE {' AND '.join(['o.partition = ?', *conditions])}"
         " ORDER BY o.sort_ms DESC, o.channel, o.number LIMIT ?",
         partition, *values, limit + 1,
     )  # fmt: skip
     page = rows[:limit]
     following = Place(page[-1][-1], page[-1][0], page[-1][1]) if len(rows) > limit else None
-    return [kept_order(row[:-1]) for row in page], following
+    return await flagged(session, partition, page), following
 
 
 def _conditions(partition: str, wanted: OrderFilter) -> tuple[list[str], list[Any]]:
