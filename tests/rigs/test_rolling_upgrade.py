@@ -359,6 +359,16 @@ async def test_given_a_release_that_returns_another_answer_when_replayed_then_it
     assert at.diary.unlike == ["commit k, written by old, replayed by new: lines[0].committed: 2 became 1"]
 
 
+def test_given_a_reading_with_a_field_that_one_release_does_not_have_when_compared_then_it_is_the_same() -> None:
+    notes = {"tracking": "T", "parcel": "1:2"}
+    shown = reservation("a") | {"unconfigured_channel": True, "notes": {"tracking": "T"}}
+    new = Reply(200, shown, False, "new-api-1", "new", 0.01)
+    old = Reply(200, reservation("a") | {"notes": notes}, False, "old-api-1", "old", 0.01)
+
+    assert new.answer == old.answer
+    assert new.answer != Reply(200, reservation("b"), False, "old-api-1", "old", 0.01).answer
+
+
 async def test_given_a_release_that_does_it_again_when_replayed_then_it_is_unlike(serve: Open) -> None:
     async with Balancer() as balancer:
         same = answering(200, reservation("a", "committed", committed=2))

@@ -49,6 +49,23 @@ class Ask:
         return bool(self.key or self.reservation_id)
 
 
+_OF_ONE_RELEASE: Final = {"": frozenset({"unconfigured_channel"}), "notes": frozenset({"parcel"})}
+"""Fields that one release shows and the other does not: anywhere, and in fields of a name.
+
+The last release shows every note that stands in a record, also one that this release keeps to itself.
+"""
+
+
+def shown_by_both(value: Any, name: str = "") -> Any:
+    """Return what was answered without the fields that only one of the releases shows."""
+    if isinstance(value, list):
+        return [shown_by_both(each, name) for each in value]
+    if not isinstance(value, dict):
+        return value
+    left_out = _OF_ONE_RELEASE[""] | _OF_ONE_RELEASE.get(name, frozenset())
+    return {field: shown_by_both(each, field) for field, each in value.items() if field not in left_out}
+
+
 @dataclass(frozen=True)
 class Reply:
     """One answer: its HTTP status, its decoded body, and whose it was. ``took_s`` is how long it was waited for.
@@ -80,11 +97,15 @@ class Reply:
 
     @property
     def answer(self) -> Any:
-        """What was answered, without the remark that it was done before where that stands in the body."""
+        """What was answered, without what only one of the releases shows.
+
+        Nor with the remark that it was done before, where that stands in the body.
+        """
+        body = shown_by_both(self.body)
         if not self.results:
-            return self.body
-        results = [{name: value for name, value in each.items() if name != "replayed"} for each in self.results]
-        return self.body | {"results": results}
+            return body
+        results = [{name: value for name, value in each.items() if name != "replayed"} for each in body["results"]]
+        return body | {"results": results}
 
     @property
     def outcome(self) -> str:

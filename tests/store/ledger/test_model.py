@@ -118,7 +118,6 @@ def test_given_any_operations_in_any_order_when_run_then_the_ledger_answers_as_t
 
 FOUND: Final = (AssertionError, StoreError, OutcomeUnknownError)
 """A mismatch; or the script failed, and the caller cannot know what came of it."""
-_RELEASED: Final = "  local journal_lines, entries = release_units(entry, parts, Line.held"
 PLANTED: Final = {
     "what is moved is not counted in the line": ("line[to] = line[to] + units\n", "\n"),
     "what is held counts as available": ("    - r[Stock.held] - r[Stock.committed]", "    - r[Stock.committed]"),
@@ -169,11 +168,6 @@ PLANTED: Final = {
     "an order without a location is taken from a closed one": ("if not closed[name] and (not own", "if (not own"),
     "what is mapped stays owed": ("line[Line.owed], line[Line.text] = 0, text", "line[Line.text] = text"),
     "a bundle comes back twice": ("do line[counter] = line[counter] + pieces end\n", "do break end\n"),
-    "a piece that was released can be cancelled again": (
-        f"  channel_lines.count(used, ChannelLine.cancelled)\n{_RELEASED}",
-        _RELEASED,
-    ),
-    "a scan opens bundles first": ("ipairs({false, true})", "ipairs({true, false})"),
     "an unmapped line stays counted": ("  unstocked.count(-1)\n", "\n"),
     "a cancel that came first is forgotten": (
         "if tombstones.is(earlier) then return FIRST_CHANGED",
