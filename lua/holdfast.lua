@@ -53,6 +53,7 @@
 -- @include lib/counts
 -- @include lib/first_answer
 -- @include lib/new_reservation
+-- @include lib/short_way
 -- @include lib/relocation
 -- @include lib/line_edits
 -- @include lib/allocation_change
@@ -66,14 +67,19 @@
 -- The third argument of a batch is the call's number, and is returned behind the answers. By it the caller recognises a
 -- reply that belongs to another call, as a faulty proxy may deliver. A function that replies with one value is not
 -- called in batches: its third argument, if it has one, has a meaning of its own.
-local function register(name, callback, flags, uses_backorders)
+--
+-- short: what may reply to a call before it begins, see lib/short_way.lua; nil: nothing.
+local function register(name, callback, flags, uses_backorders, short)
   local is_writing = not flags or flags[1] ~= 'no-writes'
   redis.register_function({
     function_name = name .. '_@DIGEST@',
     callback = function(keys, args)
+      local at_once, fields
+      if short then at_once, fields = short(keys, args) end
+      if at_once then return at_once end
       begin(keys, args, uses_backorders)
       aliases.is_writing = is_writing
-      local reply, number = callback(args, keys), args[3]
+      local reply, number = callback(args, keys, fields), args[3]
       if number and type(reply) == 'table' then reply[#reply + 1] = number end
       return reply
     end,

@@ -4,7 +4,7 @@
 -- ARGV  [1] limits  [2] operations, their fields as MessagePack values one after the other, see lib/batch.lua
 -- Reply for each operation, in order, its answer in MessagePack, see lib/answers.lua
 
-register('mutate', function(args, keys)
+register('mutate', function(args, keys, fields)
   tombstones.key = keys[11]
-  return run(args)
-end, {}, true)
+  return run(args, nil, false, fields)
+end, {}, true, short_way)

@@ -16,7 +16,7 @@ local function write_transfers(open_key, closed_key)
     else
       call('HSET', closed_key, id, packed_record)
       if document.was_open then call('HDEL', open_key, id) end
-      call('ZADD', FORGET, NOW_MS + FULFILLED_MS, 't' .. id)
+      call('ZADD', FORGET, NOW_MS + LIMITS.fulfilled_ms, 't' .. id)
     end
   end
   if in_transit_delta ~= 0 then call('HINCRBY', META, 'in_transit', in_transit_delta) end

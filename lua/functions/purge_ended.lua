@@ -18,7 +18,7 @@ local function purge_keys(keys)
     local kept = remembered[key]
     local id = kept and kept[KEPT.reservation] or ''
     if id ~= '' and call('HEXISTS', RESERVATIONS, id) == 1 then
-      call('ZADD', FORGET, NOW_MS + IDEMPOTENCY_MS, 'k' .. key)
+      call('ZADD', FORGET, NOW_MS + LIMITS.idempotency_ms, 'k' .. key)
     else
       call('ZREM', FORGET, 'k' .. key)
       call('HDEL', IDEMPOTENCY, key)

@@ -90,9 +90,9 @@ local function prefetch(fields)
 end
 
 -- Unpacks the operations and reads what they need. Where some of it lies under another name, all is wanted anew: then
--- the call knows the names, and nothing holds an entry of an old one.
-local function unpack_and_prefetch(packed)
-  local fields = {unpack_msg(packed)}
+-- the call knows the names, and nothing holds an entry of an old one. fields: the operations where they were unpacked.
+local function unpack_and_prefetch(packed, fields)
+  fields = fields or {unpack_msg(packed)}
   if not prefetch(fields) then return fields end
   stock, unread_stock = aliases.kept_entries(), {}
   fields = {unpack_msg(packed)}
@@ -176,15 +176,15 @@ end
 composite('named', {prefetch = likeness.behind, run = named})
 
 -- Runs all operations of a call and returns their packed answers. load: reads what they need, where that is other than
--- reservations and stock. is_preview: nothing is written.
-function run(args, load, is_preview)
+-- reservations and stock. is_preview: nothing is written. unpacked: the operations where they were, else nil.
+function run(args, load, is_preview, unpacked)
   local fields
   if load then
     fields = {unpack_msg(args[2])}
     load(fields)
   else
     aliases.may_move = aliases.is_writing
-    fields = unpack_and_prefetch(args[2])
+    fields = unpack_and_prefetch(args[2], unpacked)
     aliases.may_move = false
   end
   local answers, count, at, n = {}, 0, 1, #fields

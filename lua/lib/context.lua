@@ -35,18 +35,20 @@
 local STOCK, SKUS, RESERVATIONS, ENDED, DEADLINES
 local IDEMPOTENCY, FORGET, JOURNAL, META, ON_HAND_LOG
 local BACKORDERS -- nil where the function does not declare it
-local EXPIRE_BATCH_MAX, LIFE_MAX_MS, IDEMPOTENCY_MS, ENDED_MS, FULFILLED_MS
+local LIMITS -- {expire_max, life_max_ms, idempotency_ms, ended_ms, fulfilled_ms}, of ARGV[1]
 local NOW_MS
-local known_limits -- the limits of the call before, packed: they rarely change, so they are rarely unpacked
 
 -- What a call has read and changed so far; each part is described in the file that uses it.
-local stock, unread_stock, changed_stock, last_seq, allocated
+local stock, last_seq, allocated
+local unread_stock, changed_stock = {}, {}
 local places, short_units, main_is_free -- see lib/places.lua
 local is_alone, places_looked -- see lib/places_of_order.lua
 -- Where SKUs are known, nil until the call asks; by how many lines without a SKU grew; see lib/unstocked.lua.
 local sku_locations, unmapped_lines
-local reservations, changed_reservations, live_records, live_deadlines
-local change_parts, change_count, record_starts
+local reservations
+local changed_reservations, live_records, live_deadlines = {}, {}, {}
+local change_count, record_starts
+local change_parts = {}
 local record_extras -- {notes, open} of the next new record, see lib/reservations.lua; else nil
 local more_are_due, has_expired_due, orphans
 local remembered, new_keys
@@ -92,28 +94,44 @@ local function clock_ms()
   return time[1] * 1000 + floor(time[2] / 1000)
 end
 
+local begin
+
+do
+
+local known_limits -- of the call before, packed: they rarely change, so they are rarely unpacked
+
+-- Lists that many calls leave empty; an empty one does for the next call.
+local function clear_lists()
+  if #unread_stock > 0 then unread_stock = {} end
+  if #changed_stock > 0 then changed_stock = {} end
+  if #changed_reservations > 0 then changed_reservations = {} end
+  if #live_records > 0 then live_records = {} end
+  if #live_deadlines > 0 then live_deadlines = {} end
+  if #change_parts > 0 then change_parts = {} end
+end
+
 -- Begins a call: clears what the call before has left.
-local function begin(keys, args, uses_backorders)
+function begin(keys, args, uses_backorders)
   if not pack then bind() end
   STOCK, SKUS, RESERVATIONS, ENDED, DEADLINES = keys[1], keys[2], keys[3], keys[4], keys[5]
   IDEMPOTENCY, FORGET, JOURNAL, META, ON_HAND_LOG = keys[6], keys[7], keys[8], keys[9], keys[10]
-  aliases.key = table.remove(keys, 11)
+  aliases.key = keys[11]
+  for i = 11, #keys do keys[i] = keys[i + 1] end -- what a function declares behind the ten is [11] to it
   BACKORDERS = uses_backorders and keys[#keys] or nil
   if args[1] ~= known_limits then
-    local limits = unpack_msg(args[1])
-    EXPIRE_BATCH_MAX, LIFE_MAX_MS = limits[1], limits[2]
-    IDEMPOTENCY_MS, ENDED_MS, FULFILLED_MS = limits[3], limits[4], limits[5]
+    local each = unpack_msg(args[1])
+    LIMITS = {
+      expire_max = each[1], life_max_ms = each[2], idempotency_ms = each[3], ended_ms = each[4], fulfilled_ms = each[5],
+    }
     known_limits = args[1]
   end
   NOW_MS = clock_ms()
-  stock, unread_stock, changed_stock, last_seq, allocated = {}, {}, {}, nil, false
+  clear_lists()
+  stock, last_seq, allocated = {}, nil, false
   aliases.lies_at, aliases.sku_of, aliases.moved, aliases.may_move = nil, nil, nil, false
   places, short_units, main_is_free, is_alone, places_looked = nil, 0, false, false, 0
   sku_locations, unmapped_lines = nil, 0
-  reservations, live_records, live_deadlines = {}, {}, {}
-  -- Most calls only make new ones, and an empty table does for the next one.
-  if not changed_reservations or #changed_reservations > 0 then changed_reservations = {} end
-  change_parts, change_count, record_starts, record_extras = {}, 0, {}, nil
+  reservations, change_count, record_starts, record_extras = {}, 0, {}, nil
   -- Replaced by tables where they are needed, which is rare.
   more_are_due, has_expired_due, orphans = false, false, NONE
   remembered, new_keys = NONE, NONE
@@ -121,4 +139,6 @@ local function begin(keys, args, uses_backorders)
   tombstones.made, tombstones.met, counts.call = nil, nil, nil
   work.begin()
   allocations.begin()
+end
+
 end

@@ -117,7 +117,7 @@ function write_expected_receipts(key)
     local id, record = document.id, document.record
     if record then call('HSET', key, id, pack(record)) else call('HDEL', key, id) end
     if record and still_expected(record) == 0 then
-      call('ZADD', FORGET, NOW_MS + FULFILLED_MS, 's' .. id)
+      call('ZADD', FORGET, NOW_MS + LIMITS.fulfilled_ms, 's' .. id)
     elseif document.was_there and not document.indexed_under[1] then
       call('ZREM', FORGET, 's' .. id)
     end

@@ -48,14 +48,14 @@ local function load_due(due, lines_max)
   load_stock()
 end
 
--- Ends due holds, the longest overdue first and once per call: at most EXPIRE_BATCH_MAX, and until they have lines_max
+-- Ends due holds, the longest overdue first and once per call: at most LIMITS.expire_max, and until they have lines_max
 -- lines (nil: as many as beside the operations of a batch). Returns their latenesses (ms).
 function expire_due(lines_max)
   local lateness_ms = {}
   if has_expired_due then return lateness_ms end
   has_expired_due, orphans = true, {}
-  local due = call('ZRANGEBYSCORE', DEADLINES, 0, NOW_MS, 'LIMIT', 0, EXPIRE_BATCH_MAX)
-  more_are_due = #due == EXPIRE_BATCH_MAX
+  local due = call('ZRANGEBYSCORE', DEADLINES, 0, NOW_MS, 'LIMIT', 0, LIMITS.expire_max)
+  more_are_due = #due == LIMITS.expire_max
   load_due(due, lines_max or work.ended_beside_max())
   local lines_left = lines_max or work.ended_beside_max()
   for _, id in ipairs(due) do

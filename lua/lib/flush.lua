@@ -55,8 +55,8 @@ end
 
 -- How long a record that has ended is kept.
 local function kept_ms(record)
-  if record[Record.state] == 'fulfilled' then return FULFILLED_MS end
-  return tombstones.is(record) and IDEMPOTENCY_MS or ENDED_MS
+  if record[Record.state] == 'fulfilled' then return LIMITS.fulfilled_ms end
+  return tombstones.is(record) and LIMITS.idempotency_ms or LIMITS.ended_ms
 end
 
 -- Writes records that existed before, or that are new and were changed in this call. live and deadlines hold those of
@@ -105,7 +105,7 @@ local function write_keys()
   local kept, forget = {}, {}
   for _, key in ipairs(new_keys) do
     push(kept, key, pack(remembered[key]))
-    push(forget, NOW_MS + IDEMPOTENCY_MS, 'k' .. key)
+    push(forget, NOW_MS + LIMITS.idempotency_ms, 'k' .. key)
   end
   flush('HSET', IDEMPOTENCY, kept)
   flush('ZADD', FORGET, forget)

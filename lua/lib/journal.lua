@@ -20,9 +20,8 @@ local journal, journal_reservation, journal_places
 
 do
 
--- How the change of a reserve or order begins in MessagePack: an array of three (\147) or four (\148) values, a string
--- of seven (\167) or five (\165) bytes, the operation.
-local NEW_HEAD = {reserve = '\147\167reserve', order = '\147\165order'}
+-- How the change of a reserve or order begins in MessagePack; that with the extra value is an array of four (\148).
+local NEW_HEAD = HEADS.change
 local NEW_HEAD_ALLOCATED = {reserve = '\148\167reserve', order = '\148\165order'}
 -- The heads of a change, which has eight values, and of a line with allocations, which has fourteen.
 local CHANGE_HEAD, ALLOCATED_HEAD = '\152', '\158'

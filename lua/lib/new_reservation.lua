@@ -7,9 +7,8 @@ local new_reservation
 
 do
 
--- How the answer ["changed", false, record] begins in MessagePack: an array of three values (\147), a string of seven
--- bytes (\167), false (\194). The record follows as it is stored, so that it is packed only once.
-local FIRST_CHANGED = '\147\167changed\194'
+local FIRST_CHANGED, RECORD_OF_NINE, LINE_OF_EIGHT = HEADS.answer, HEADS.record, HEADS.line
+local ZERO = '\0' -- the number 0 in MessagePack
 
 -- Whether all units of all lines are available; lines of one stock entry are added up. False where a SKU is unknown.
 local function all_available(fields, first, last)
@@ -135,13 +134,6 @@ function places_of_order.resolve_lines(fields, at, last, accept_shortage)
   if made and accept_shortage then refusal = range.refuse_short(lines_taken(made)) end
   return made, refusal
 end
-
--- The record of a new reservation is concatenated from packed parts: tables that are made only to be packed would cost
--- as much as all the rest of a reserve.
-
--- Heads of arrays in MessagePack: a record of nine values and a line of eight, without the optional ones at their end.
-local RECORD_OF_NINE, LINE_OF_EIGHT = '\153', '\152'
-local ZERO = '\0' -- the number 0 in MessagePack
 
 -- state, created_ms, deadline_ms and ttl_ms, packed: the same for all of a call with this ttl_ms (0: an order).
 local function record_start(ttl_ms)

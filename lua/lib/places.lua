@@ -163,6 +163,17 @@ function may_take_from(location, channel)
   return not own or own[location] == true
 end
 
+-- Whether an order may take units at a location, as far as a call before has left it known; false where it has not.
+-- version: of the places now. channel: of an order that names no location; false: it names this one. For
+-- lib/short_way.lua, which runs before anything is read.
+function place_rules.is_free(meta, version, location, channel)
+  local now = kept_places[meta]
+  if not now or now.version ~= version then return false end
+  local closed = now.closed
+  if closed and (closed[location] or closed[now.names and now.names[location] or location]) then return false end
+  return not (channel and now.limited and now.limited[channel])
+end
+
 -- Sets fields of meta, and removes some, under a new version. values: {field, value, …}; gone: {field, …}.
 function place_rules.change(values, gone)
   local version = string.format('%.0f', max(NOW_MS, tonumber(places_now().version) + 1))

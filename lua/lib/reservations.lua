@@ -23,6 +23,19 @@ local RECORD_LINES_MAX, DEFAULT_LOCATION = 200, 'main'
 -- lib/batch.lua), location, quantity. LOCATION_OF and QUANTITY_OF are counted from the SKU.
 local LINES_AT, LINE_LENGTH, LOCATION_OF, QUANTITY_OF = Reserve.lines, 3, 1, 2
 
+-- How what a new reservation leaves begins in MessagePack. It is put together from packed parts, by
+-- lib/new_reservation.lua or lib/short_way.lua: tables that are made only to be packed would cost as much as all the
+-- rest of a reserve.
+local HEADS = {
+  -- The answer ["changed", false, record]: an array of three values (\147), a string of seven bytes (\167), false
+  -- (\194). The record follows as it is stored, so that it is packed only once.
+  answer = '\147\167changed\194',
+  -- The change in the journal: an array of three, a string of seven (\167) or five (\165) bytes, the operation.
+  change = {reserve = '\147\167reserve', order = '\147\165order'},
+  -- A record of nine values and a line of eight, without the optional ones at their end.
+  record = '\153', line = '\152',
+}
+
 -- The place at which the last line of the reserve or order at fields[at] begins.
 local function last_line(fields, at)
   return at + LINES_AT + LINE_LENGTH * (fields[at + Reserve.line_count] - 1)
@@ -44,12 +57,19 @@ local function unpack_record(packed)
   return record
 end
 
+-- packed: the record, or false where there is none. Then the entry is small: most are of ids that are new, and need no
+-- more than two fields.
 local function new_reservation_entry(id, packed, live)
-  local entry = {
-    id = id, record = packed and unpack_record(packed) or nil, packed = nil, changed = false,
-    was_live = packed and live, was_ended = packed and not live, had_deadline = false,
-  }
-  if packed then entry.had_deadline = entry.record[Record.deadline_ms] > 0 end
+  local entry
+  if packed then
+    local record = unpack_record(packed)
+    entry = {
+      id = id, record = record, packed = nil, changed = false, was_live = live, was_ended = not live,
+      had_deadline = record[Record.deadline_ms] > 0,
+    }
+  else
+    entry = {id = id, packed = nil}
+  end
   reservations[id] = entry
   return entry
 end

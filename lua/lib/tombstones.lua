@@ -41,7 +41,7 @@ function tombstones.leave(entry, tag, actor, reason)
     entry.record = record
     mark_reservation(entry)
     tombstones.made = tombstones.made or {}
-    push(tombstones.made, NOW_MS + IDEMPOTENCY_MS, entry.id)
+    push(tombstones.made, NOW_MS + LIMITS.idempotency_ms, entry.id)
     journal(tag, actor, '', entry.id, 'cancelled', NONE, notes_of({{'reason', reason}}))
   end
   return changed(record, NONE)

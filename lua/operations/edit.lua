@@ -271,7 +271,7 @@ function edits.edit(fields, at)
   if #raises == 0 and not next(cuts) and ttl_ms == 0 then return changed(record, NONE) end
   local journal_lines, entries, notes, is_hold = {}, {}, {}, record[Record.deadline_ms] > 0
   if ttl_ms > 0 then
-    local deadline_ms = min(NOW_MS + ttl_ms, record[Record.created_ms] + LIFE_MAX_MS)
+    local deadline_ms = min(NOW_MS + ttl_ms, record[Record.created_ms] + LIMITS.life_max_ms)
     record[Record.deadline_ms] = max(record[Record.deadline_ms], deadline_ms)
     notes[1] = {'deadline_ms', tostring(record[Record.deadline_ms])}
   end

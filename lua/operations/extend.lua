@@ -11,7 +11,7 @@ local function extend(fields, at)
   if not record then return refused('unknown_reservation') end
   expire_if_due(entry)
   if record[Record.deadline_ms] == 0 then return nothing_held(record) end
-  local deadline_ms = min(NOW_MS + ttl_ms, record[Record.created_ms] + LIFE_MAX_MS)
+  local deadline_ms = min(NOW_MS + ttl_ms, record[Record.created_ms] + LIMITS.life_max_ms)
   record[Record.deadline_ms] = max(record[Record.deadline_ms], deadline_ms)
   mark_reservation(entry)
   local notes = {{'deadline_ms', tostring(record[Record.deadline_ms])}}
