@@ -2,8 +2,8 @@
 --
 -- Fields  Fulfil in server/domain/operations/reservations.py; no lines: all of them; a text in place of a line is the
 --         channel's key or a SKU, see lib/channel_lines.lua
--- Effect  committed - and on_hand -, so available stays the same. With a tracking number the note "parcel" says what left
---         with it: "1:2 3:1" are two units of line 1 and one of line 3. It comes behind the parcel's other notes.
+-- Effect  committed - and on_hand -, so available stays the same. With a tracking number the note "parcel" says what
+--         left with it: "1:2 3:1" are two units of line 1 and one of line 3. It comes behind the parcel's other notes.
 -- Answers changed · unknown_reservation · not_committed · exceeds_remaining · line_unmapped
 
 -- The refusal of a reservation that has nothing to ship.
