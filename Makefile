@@ -7,7 +7,8 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
-# Names are tried, not looked up: version managers leave commands behind that only print an error.
+# Names are tried, not looked up: version managers leave commands behind that only print an error. The fastest comes
+# first: from 3.12 on, a task begins at once, which the express lane makes use of.
 PYTHON  ?=
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -39,6 +40,7 @@ test-real: $(TEST_STAMP) redis-server postgres ## the adapters against real shop
 
 soak: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## the tests that take minutes: kill -9 under load, long random runs, the fault table
 	@$(BIN)/pytest $(TESTS) -m "soak and not real" $(ARGS)
+	@EXPRESS_LANE=false $(BIN)/pytest tests/api -m "not soak and not real" -n $(JOBS) --dist worksteal # the ordinary way
 	@$(BIN)/python -m tests.rigs.faults
 
 faults: $(TEST_STAMP) redis-server ## the fault table alone; ARGS="--only power-cut --rounds 20" chooses

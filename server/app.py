@@ -4,7 +4,7 @@ import asyncio
 import gc
 import itertools
 import secrets
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -14,9 +14,10 @@ import structlog
 from aiohttp import http_parser, web
 
 import server
-from server.api.http import metrics_route
+from server.api.http import express_lane, metrics_route
 from server.api.http.app_state import AppState
 from server.api.http.auth import Authenticator
+from server.api.http.front_door import Connection
 from server.api.http.key_shares import key_shares
 from server.api.http.notifications import Listener, add_notifications
 from server.api.http.routing import Route, add_fallback, add_routes
@@ -239,10 +240,17 @@ class Holdfast:
         plans = self._plans if routes and self.state.documents is not None else {}
         heard = hearings(plans, self._clients.maintenance, self._wake_intake, loopback_only=settings.loopback_only)
         app = build(self.state, routes, page=None if settings.metrics_port else page, listener=heard)
-        self._api = self._serving(started, app, self.state)
+        made = express_lane.connections(self.state, routes, wanted=settings.express_lane)
+        self._api = self._serving(started, app, self.state, made)
         self.port = await self._listen(self._api, settings.host, settings.port)
 
-    def _serving(self, started: AsyncExitStack, app: web.Application, state: AppState | None = None) -> Serving:
+    def _serving(
+        self,
+        started: AsyncExitStack,
+        app: web.Application,
+        state: AppState | None = None,
+        connection: Callable[..., Connection] = Connection,
+    ) -> Serving:
         """Make what serves an application; it is stopped at the end."""
         settings = self.settings
         serving = Serving(
@@ -254,6 +262,7 @@ class Holdfast:
             write_timeout_s=settings.write_timeout_s,
             unread_bytes_max=settings.unread_bytes_max,
             state=state,
+            connection=connection,
         )
 
         async def stop() -> None:

@@ -46,6 +46,16 @@ HTTP_CONNECTIONS: Final = Gauge(
 )
 
 
+HTTP_EXPRESS_LANE: Final = Gauge(
+    "holdfast_http_express_lane", "Whether the express lane is on: 1, or 0.", multiprocess_mode="livemin"
+)
+
+
+HTTP_EXPRESS_REQUESTS: Final = Counter(
+    "holdfast_http_express_requests_total", "Requests that were answered on the express lane."
+)
+
+
 HTTP_CONNECTIONS_CLOSED: Final = Counter(
     "holdfast_http_connections_closed_total", "Connections that were turned away or closed for others.", ("reason",)
 )

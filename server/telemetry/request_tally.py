@@ -4,16 +4,18 @@ import asyncio
 from bisect import bisect_left
 from typing import Final
 
-from server.telemetry.metrics import HTTP_REQUEST_SECONDS, OPERATIONS, SECONDS
+from server.telemetry.metrics import HTTP_EXPRESS_REQUESTS, HTTP_REQUEST_SECONDS, OPERATIONS, SECONDS
 
 
 class RequestTally:
     """What the hot path counts for each request, in plain numbers that are added to the metrics a few times a second.
 
     The library's own counting takes a lock for each bucket, which was a twelfth of the time of a whole reserve.
+    ``express``: those of the requests that took the express lane.
     """
 
     def __init__(self) -> None:
+        self.express = 0
         self._outcomes: dict[tuple[str, str], int] = {}
         self._requests: dict[tuple[tuple[str, str], int], list[float]] = {}
 
@@ -36,6 +38,8 @@ class RequestTally:
         outcomes, self._outcomes = self._outcomes, {}
         for labels, number in outcomes.items():
             OPERATIONS.labels(*labels).inc(number)
+        express, self.express = self.express, 0
+        HTTP_EXPRESS_REQUESTS.inc(express)
         requests, self._requests = self._requests, {}
         for (route, status), (*counts, sum_s) in requests.items():
             child = HTTP_REQUEST_SECONDS.labels(*route, str(status))

@@ -1,13 +1,14 @@
 """What no client library would send: malformed HTTP, crawling bodies, callers who hang up. The server stays up."""
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator
 
 import msgspec
 import pytest
 
 from tests.conftest import wait_until
-from tests.support.http import Server, opened, raw_connection
+from tests.support.http import RawConnection, Server, opened, raw_connection
 
 pytest_plugins = ("tests.support.http_fixtures",)
 
@@ -86,12 +87,21 @@ ECHOES = (b"GARBAGE", b"BREW", b"xxx", b"evil", b"nonsense", b"holdfast:", b"wis
 """Parts of those requests, and of the machinery: no answer has them."""
 
 
-@pytest.fixture(scope="module")
-def listener() -> Iterator[Server]:
-    """A server with a short patience, and at the end not a word of a fault."""
-    with Server(body_timeout_s=BODY_TIMEOUT_S) as server:
+@pytest.fixture(scope="module", params=["express", "ordinary"])
+def listener(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server with a short patience, on each way, and at the end not a word of a fault."""
+    with Server(body_timeout_s=BODY_TIMEOUT_S, express_lane=request.param == "express") as server:
         yield server
         assert server.faults == []
+
+
+@contextlib.asynccontextmanager
+async def connected(server: Server) -> AsyncIterator[RawConnection]:
+    """A connection on which a request was let in, as the express lane wants it."""
+    async with raw_connection(server) as connection:
+        await connection.send(request("GET /v1/locations HTTP/1.1"))
+        assert await connection.status() == 200
+        yield connection
 
 
 async def works(server: Server) -> bool:
@@ -109,7 +119,7 @@ async def test_given_malformed_http_when_sent_then_it_is_refused_and_the_server_
     listener: Server, name: str
 ) -> None:
     before = listener.stderr
-    async with raw_connection(listener) as connection, asyncio.timeout(20):
+    async with connected(listener) as connection, asyncio.timeout(20):
         await connection.send(MALFORMED[name])
         status, headers, body = await connection.answer()
     assert 200 <= status < 500, body
@@ -129,7 +139,7 @@ async def test_given_malformed_http_when_the_caller_says_no_more_then_the_server
     listener: Server, name: str
 ) -> None:
     before = listener.stderr
-    async with raw_connection(listener) as connection, asyncio.timeout(20):
+    async with connected(listener) as connection, asyncio.timeout(20):
         await connection.send(MALFORMED[name])
         connection.half_close()
         await connection.rest()
@@ -153,7 +163,7 @@ async def test_given_a_body_that_is_not_framed_as_it_says_when_sent_later_then_i
 ) -> None:
     head, rest = LATE[name]
     before = listener.stderr
-    async with raw_connection(listener) as connection, asyncio.timeout(20):
+    async with connected(listener) as connection, asyncio.timeout(20):
         await connection.send(request(POST, JSON)[:-2] + head)
         await asyncio.sleep(0.05)  # as its own packet
         await connection.send(rest)
@@ -169,7 +179,7 @@ async def test_given_a_caller_who_leaves_within_a_body_when_it_is_read_then_the_
     listener: Server, how: str
 ) -> None:
     before = listener.stderr
-    async with raw_connection(listener) as connection, asyncio.timeout(20):
+    async with connected(listener) as connection, asyncio.timeout(20):
         await connection.send(request(POST, JSON, "Content-Length: 20", body=b"{"))
         assert await works(listener)  # so it is being read
         getattr(connection, how)()
@@ -180,7 +190,7 @@ async def test_given_a_caller_who_leaves_within_a_body_when_it_is_read_then_the_
 
 async def test_given_requests_in_one_piece_when_sent_then_answers_come_in_their_order(listener: Server) -> None:
     await works(listener)
-    async with raw_connection(listener) as connection, asyncio.timeout(20):
+    async with connected(listener) as connection, asyncio.timeout(20):
         await connection.send(
             reserve("pipe-1") + request("GET /nothing HTTP/1.1") + reserve("pipe-2", quantity=0) + reserve("pipe-3")
         )
@@ -189,7 +199,7 @@ async def test_given_requests_in_one_piece_when_sent_then_answers_come_in_their_
 
 async def test_given_one_connection_when_used_again_then_it_is_kept(listener: Server) -> None:
     await works(listener)
-    async with raw_connection(listener) as connection, asyncio.timeout(20):
+    async with connected(listener) as connection, asyncio.timeout(20):
         for number in range(5):
             await connection.send(reserve(f"keep-{number}"))
             assert await connection.status() == 201
@@ -197,7 +207,7 @@ async def test_given_one_connection_when_used_again_then_it_is_kept(listener: Se
 
 async def test_given_a_request_in_single_bytes_when_it_is_quick_enough_then_it_is_answered(listener: Server) -> None:
     await works(listener)
-    async with raw_connection(listener) as connection, asyncio.timeout(20):
+    async with connected(listener) as connection, asyncio.timeout(20):
         for byte in reserve("drops"):
             await connection.send(bytes([byte]))
         assert await connection.status() == 201
@@ -207,7 +217,7 @@ async def test_given_a_crawling_body_when_the_deadline_passes_then_408_and_nothi
     await works(listener)
     whole = reserve("crawl")
     head_end = whole.index(b"\r\n\r\n") + 4
-    async with raw_connection(listener) as connection, asyncio.timeout(20):
+    async with connected(listener) as connection, asyncio.timeout(20):
         await connection.send(whole[: head_end + 1])
         answer = asyncio.ensure_future(connection.answer())
         rest = iter(whole[head_end + 1 : -1])
@@ -226,7 +236,7 @@ async def test_given_a_caller_who_says_no_more_when_it_is_asked_again_then_there
     listener: Server,
 ) -> None:
     await works(listener)
-    async with raw_connection(listener) as connection, asyncio.timeout(20):
+    async with connected(listener) as connection, asyncio.timeout(20):
         await connection.send(reserve("half"))
         connection.half_close()
         await connection.rest()
@@ -240,7 +250,7 @@ async def test_given_callers_who_hang_up_when_their_request_was_sent_then_it_tak
     await works(listener)
     async with opened(listener) as api:
         for number in range(20):
-            async with raw_connection(listener) as connection:
+            async with connected(listener) as connection:
                 await connection.send(reserve(f"gone-{number}"))
                 connection.hang_up()
             neighbour = await api.reserve("A", 1, f"neighbour-{number}")
@@ -257,7 +267,7 @@ async def test_given_an_expectation_when_it_is_met_then_the_body_may_come(listen
     await works(listener)
     whole = reserve("expect").replace(b"Host: localhost", b"Host: localhost\r\nExpect: 100-continue")
     head, body = whole.split(b"\r\n\r\n", 1)
-    async with raw_connection(listener) as connection, asyncio.timeout(20):
+    async with connected(listener) as connection, asyncio.timeout(20):
         await connection.send(head + b"\r\n\r\n")
         assert await connection.status() == 100
         await connection.send(body)

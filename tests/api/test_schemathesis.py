@@ -52,8 +52,11 @@ def test_given_the_description_when_checked_then_it_is_valid_openapi_3_1() -> No
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("examples", EXAMPLES)
-async def test_given_the_description_when_fuzzed_then_no_answer_breaks_it(tmp_path: Path, examples: int) -> None:
-    with Server(keys=[ADMIN], toml=CHANNEL, environment=CREDENTIALS, role="api") as server:
+@pytest.mark.parametrize("express_lane", [True, pytest.param(False, marks=pytest.mark.soak)])
+async def test_given_the_description_when_fuzzed_then_no_answer_breaks_it(
+    tmp_path: Path, examples: int, express_lane: bool
+) -> None:
+    with Server(keys=[ADMIN], toml=CHANNEL, environment=CREDENTIALS, role="api", express_lane=express_lane) as server:
         async with opened(server, ADMIN) as api:
             await api.count("0", 1_000_000_000)  # the name that a fuzzer comes back to most
         run = await asyncio.to_thread(

@@ -43,6 +43,8 @@ START_S: Final = 90.0
 LARGE_BYTES: Final = 1_000_000
 """The client library warns of larger bodies that are not streams."""
 _EMPTY: Final = object()
+_WAY: Final = {"express_lane": os.environ["EXPRESS_LANE"]} if "EXPRESS_LANE" in os.environ else {}
+"""``EXPRESS_LANE=false``: servers that do not say otherwise answer on the ordinary way, so all tests run over both."""
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -97,7 +99,7 @@ class Server:
         self._log = self.directory / "stderr"
         self._log_start = 0
         # No balancer stands before it, so nobody needs to be told before its port closes.
-        settings = {"drain_notice_s": 0, **settings}
+        settings = {"drain_notice_s": 0, **_WAY, **settings}
         self._environment = {"HOLDFAST_" + name.upper(): str(value) for name, value in settings.items()}
         self._environment |= environment or {}
         if keys or toml:

@@ -127,8 +127,8 @@ class FrontDoor:
     """Makes the connections of a server, and keeps their number within bounds.
 
     ``connections_max`` and ``per_address_max`` (0: none) count open connections. ``first_request_s`` is how long a
-    newcomer may take until its first request is let in, in seconds. ``options`` are those of aiohttp's
-    ``RequestHandler``.
+    newcomer may take until its first request is let in, in seconds. ``connection`` makes one: :class:`Connection`, or
+    one with more. ``options`` are those of aiohttp's ``RequestHandler``.
     """
 
     def __init__(
@@ -138,9 +138,11 @@ class FrontDoor:
         connections_max: int,
         per_address_max: int,
         first_request_s: float,
+        connection: Callable[..., Connection] = Connection,
         **options: Any,
     ) -> None:
         self._server = server
+        self._connection = connection
         self._max = connections_max
         self._per_address_max = per_address_max
         self._first_request_s = first_request_s
@@ -156,7 +158,7 @@ class FrontDoor:
 
     def __call__(self) -> Connection:
         """Make the protocol of a new connection."""
-        return Connection(self, self._server, **self._options)
+        return self._connection(self, self._server, **self._options)
 
     def enter(self, connection: Connection) -> bool:
         """Give a connection a place; where there is none, the oldest newcomer loses its own."""

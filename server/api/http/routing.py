@@ -1,4 +1,4 @@
-"""One request's way: who asks, what is in the body, the handler, the answer, the metrics. All in :func:`endpoint`.
+"""One request's way: who asks, what is in the body, the handler, the answer, the metrics. All in :func:`answering`.
 
 There is no middleware: on the hot path each would be one more coroutine for every request.
 """
@@ -20,7 +20,19 @@ from server.api.http.app_state import AppState
 from server.api.http.key_shares import Share, within_share
 from server.api.http.local_only import stranger, why_not_local
 from server.api.http.tracing import Noting, traced
-from server.api.http.wire import BodyDecoder, check_utf_8, header_once, parse_query, read_body, respond, respond_problem
+from server.api.http.wire import (
+    BodyDecoder,
+    Make,
+    SentT,
+    answer_as,
+    check_utf_8,
+    header_once,
+    parse_query,
+    problem_as,
+    read_body,
+    respond_problem,
+    response_of,
+)
 from server.domain import limits
 from server.domain.principal import LOCAL, Principal, Scope
 from server.schemas.problems import Problem
@@ -87,7 +99,7 @@ class Route:
     the route can answer with beside those that every route can, and every one with a body. ``query`` is the type of the
     query string. ``operation``: the name by which its outcomes are counted; empty: they are not, or for each item.
     ``share``: of which kind of requests a key has only some running at once.
-    ``decoder`` is made of ``body`` once, and reads each body.
+    ``decoder`` is made of ``body`` once, and reads each body. ``express``: it takes the express lane.
     """
 
     method: str
@@ -105,6 +117,7 @@ class Route:
     share: Share | None = None
     streams: bool = False
     decoder: Callable[[Any], BodyDecoder] = BodyDecoder
+    express: bool = False
 
     @property
     def refusals(self) -> tuple[str, ...]:
@@ -113,17 +126,24 @@ class Route:
 
 
 def endpoint(state: AppState, route: Route) -> Handle:
-    """Make the aiohttp handler of a route. Here alone errors become problems and outcomes are counted."""
+    """Make the aiohttp handler of a route."""
+    return answering(state, route, response_of)
+
+
+def answering(
+    state: AppState, route: Route, make: Make[SentT]
+) -> Callable[[web.Request], Awaitable[SentT | web.StreamResponse]]:
+    """Make what answers the requests of a route. Here alone errors become problems and outcomes are counted."""
     loop_time = asyncio.get_running_loop().time
     decoder = route.decoder(route.body) if route.body is not None else None
     handler = within_share(route.handler, state, route.share)
     scope, name, operation = route.scope, (route.method, route.path), route.operation
     success, takes_key = next(iter(route.answers)), IDEMPOTENCY_KEY in route.headers
 
-    async def handle(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.Request) -> SentT | web.StreamResponse:
         started_s = loop_time()
         call: Call | None = None
-        response: web.StreamResponse
+        response: SentT | web.StreamResponse
         try:
             principal = admit(state, request, scope)
             body, key = None, ""
@@ -137,11 +157,11 @@ def endpoint(state: AppState, route: Route) -> Handle:
             if type(answer) is Answer:
                 outcome = answer.outcome
                 headers = REPLAYED if outcome == "replayed" else answer.headers
-                response = respond(request, answer.view, answer.status or success, headers)
+                response = answer_as(make, request, answer.view, answer.status or success, headers)
             else:
-                response, outcome = _without_outcome(request, answer, success)
+                response, outcome = _without_outcome(make, request, answer, success)
         except Exception as error:  # noqa: BLE001  # the last line of defence: no traceback reaches a caller
-            response, outcome = _problem_of(error, route.path, call)
+            response, outcome = _problem_of(make, error, route.path, call)
         if operation and outcome:
             TALLY.outcome(operation, outcome)
         if state.stopping:
@@ -190,28 +210,30 @@ def note_admitted(request: web.Request) -> None:
         connection.admit()
 
 
-def _without_outcome(request: web.Request, answer: object, success: int) -> tuple[web.StreamResponse, str]:
+def _without_outcome(
+    make: Make[SentT], request: web.Request, answer: object, success: int
+) -> tuple[SentT | web.StreamResponse, str]:
     """Send what is not an :class:`Answer`; a problem alone has an outcome to count."""
     if isinstance(answer, Problem):
-        return respond_problem(answer), answer.outcome
+        return problem_as(make, answer), answer.outcome
     if isinstance(answer, web.StreamResponse):
         return answer, ""
-    return respond(request, answer, success), ""
+    return answer_as(make, request, answer, success), ""
 
 
 def answer_error(error: Exception, path: str) -> web.Response:
     """Send the problem of an error that no operation was part of."""
-    return _problem_of(error, path, None)[0]
+    return _problem_of(response_of, error, path, None)[0]
 
 
-def _problem_of(error: Exception, path: str, call: Call | None) -> tuple[web.Response, str]:
+def _problem_of(make: Make[SentT], error: Exception, path: str, call: Call | None) -> tuple[SentT, str]:
     """Send the problem of an error; the outcome to count is there for operating errors only."""
     sent = of_error(error, "" if call is None else call.reservation_id)
     if sent is None:
         log.error("request_failed", route=path, exc_info=error)
         sent = problem("internal_error")
     headers = error.headers if isinstance(error, ProblemError) else None
-    return respond_problem(sent, headers), sent.outcome if isinstance(error, OPERATING_ERRORS) else ""
+    return problem_as(make, sent, headers), sent.outcome if isinstance(error, OPERATING_ERRORS) else ""
 
 
 def add_routes(app: web.Application, state: AppState, routes: list[Route]) -> None:

@@ -1,6 +1,7 @@
 """Listening: an application behind its front door, at one address, until a stop that loses no answer."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from server.api.http.app_state import AppState
-from server.api.http.front_door import FrontDoor
+from server.api.http.front_door import Connection, FrontDoor
 from server.api.http.kernel_buffers import bound_listener
 from server.api.http.last_connections import let_nobody_new_in
 from server.api.http.unread_answers import UnreadAnswers
@@ -42,6 +43,8 @@ class Serving:
         How long, and how much, callers may leave unread.
     state
         Where it is noted that the server stops; None: the application needs not to know.
+    connection
+        Makes a connection, as :class:`FrontDoor` has it.
 
     """
 
@@ -56,6 +59,7 @@ class Serving:
         write_timeout_s: float,
         unread_bytes_max: int,
         state: AppState | None = None,
+        connection: Callable[..., Connection] = Connection,
     ) -> None:
         # A caller that hangs up does not cancel a write that is on its way.
         self._runner = web.AppRunner(
@@ -65,6 +69,7 @@ class Serving:
             "connections_max": connections_max,
             "per_address_max": per_address_max,
             "first_request_s": first_request_s,
+            "connection": connection,
         }
         self._keepalive_timeout_s = keepalive_timeout_s
         self._state = state

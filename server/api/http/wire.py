@@ -3,19 +3,18 @@
 import asyncio
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
+from server.api.http.large_answers import PIECE_BYTES, LargeAnswer
 from server.domain.allowed_values import with_allowed
 from server.schemas.problems import Problem
 from server.service.checks import InvalidError
 from server.service.problems import ProblemError, invalid, problem
-from server.telemetry.unsent_answers import PENDING
 
 JSON: Final = "application/json"
 MSGPACK: Final = "application/msgpack"
@@ -26,8 +25,6 @@ NOTIFICATION_METHODS: Final = ("POST", "PUT", "GET")
 RETRY_AFTER_S: Final = "1"
 SERVER_NAME: Final = "Holdfast"
 """What the header Server says: no version, which would tell whose faults to try."""
-PIECE_BYTES: Final = 64 * 1024
-"""A longer answer is written in pieces of this size."""
 _SURROGATE: Final = "surrogate"
 """In the words of the JSON library where an escape is half a character."""
 _HALF: Final = (
@@ -147,10 +144,28 @@ def _too_large(bytes_max: int) -> Any:
     return problem("too_large", f"The body may have at most {bytes_max:,} bytes here. Send less at once.")
 
 
-def respond(
-    request: web.Request, answer: object, status: int = 200, headers: dict[str, str] | None = None
-) -> web.Response:
-    """Send an answer in the media type that the caller accepts; JSON unless MessagePack is asked for or was sent."""
+class Sendable(Protocol):
+    """An answer as it is sent: aiohttp's, or the express lane's own."""
+
+    @property
+    def status(self) -> int:
+        """Its status."""
+        ...
+
+    def force_close(self) -> None:
+        """Have it close its connection."""
+        ...
+
+
+SentT = TypeVar("SentT", bound=Sendable)
+Make = Callable[[int, bytes, dict[str, str]], SentT]
+"""Makes what is sent of a status, a body and headers."""
+
+
+def answer_as(
+    make: Make[SentT], request: web.Request, answer: object, status: int = 200, headers: dict[str, str] | None = None
+) -> SentT:
+    """Make an answer in the media type that the caller accepts; JSON unless MessagePack is asked for or was sent."""
     if _wants_msgpack(request):
         media_type, body = MSGPACK, msgpack_encode(answer)
     else:
@@ -158,45 +173,39 @@ def respond(
     all_headers = {"Content-Type": media_type}
     if headers:
         all_headers.update(headers)
+    return make(status, body, all_headers)
+
+
+def respond(
+    request: web.Request, answer: object, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
+    """Make an answer for aiohttp; see :func:`answer_as`."""
+    return answer_as(response_of, request, answer, status, headers)
+
+
+def response_of(status: int, body: bytes, headers: dict[str, str]) -> web.Response:
+    """Make what aiohttp sends."""
     if len(body) > PIECE_BYTES:
-        return LargeAnswer(status=status, body=body, headers=all_headers)
-    return web.Response(status=status, body=body, headers=all_headers)
+        return LargeAnswer(status=status, body=body, headers=headers)
+    return web.Response(status=status, body=body, headers=headers)
 
 
-class LargeAnswer(web.Response):
-    """An answer that is written in pieces, each when the one before has left, so that it is in memory once.
-
-    aiohttp would hand all of it to the transport, which keeps a copy until the caller has read it.
-    """
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Note the connection that it goes to."""
-        self._connection = request.protocol
-        return await super().prepare(request)
-
-    async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002  # aiohttp's signature
-        """Write the body, a piece at a time."""
-        body = memoryview(self.body if isinstance(self.body, bytes) else b"")
-        try:
-            for start in range(0, len(body), PIECE_BYTES):
-                PENDING.set(self._connection, len(body) - start)
-                await self.write(body[start : start + PIECE_BYTES])
-            await web.StreamResponse.write_eof(self)
-        finally:
-            PENDING.set(self._connection, 0)
-
-
-def respond_problem(sent: Problem, headers: dict[str, str] | None = None) -> web.Response:
-    """Send a problem; always JSON. Who brought no key, or came from elsewhere, does not keep the connection."""
+def problem_as(make: Make[SentT], sent: Problem, headers: dict[str, str] | None = None) -> SentT:
+    """Make the answer of a problem; always JSON. Who brought no key, or came from elsewhere, is not kept connected."""
     all_headers = {"Content-Type": PROBLEM_TYPE, **(headers or {})}
     if sent.status == 503:  # noqa: PLR2004  # the status is the word
         all_headers["Retry-After"] = RETRY_AFTER_S
     elif sent.status == 401:  # noqa: PLR2004
         all_headers["WWW-Authenticate"] = 'Bearer realm="holdfast"'
-    response = web.Response(status=sent.status, body=json_encode(sent), headers=all_headers)
+    made = make(sent.status, json_encode(sent), all_headers)
     if sent.outcome in _ENDS_CONNECTION:
-        response.force_close()
-    return response
+        made.force_close()
+    return made
+
+
+def respond_problem(sent: Problem, headers: dict[str, str] | None = None) -> web.Response:
+    """Make the answer of a problem for aiohttp; see :func:`problem_as`."""
+    return problem_as(response_of, sent, headers)
 
 
 def _wants_msgpack(request: web.Request) -> bool:

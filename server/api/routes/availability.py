@@ -72,7 +72,7 @@ ROUTES = [
     Route(
         "GET", "/v1/availability/{sku}", read, Scope.READ, "Read the available units of a SKU",
         {200: AvailabilityView, 304: None}, query=AvailabilityQuery, headers=("If-None-Match",),
-        outcomes=("invalid", "unknown_channel", "answer_too_large", "unknown_sku"),
+        outcomes=("invalid", "unknown_channel", "answer_too_large", "unknown_sku"), express=True,
     ),
     Route(
         "GET", "/v1/availability", read_pieces, Scope.READ, "The same by a channel's key or a barcode, in whole pieces",
@@ -82,6 +82,6 @@ ROUTES = [
     Route(
         "POST", "/v1/availability/query", read_many, Scope.READ, "The same for up to 1,000 SKUs",
         {200: AvailabilityList}, AvailabilityQueryBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("unknown_channel", "answer_too_large"),
+        outcomes=("unknown_channel", "answer_too_large"), express=True,
     ),
 ]  # fmt: skip

@@ -191,6 +191,7 @@ ROUTES = [
     Route(
         "POST", "/v1/reservations", reserve, Scope.RESERVE, "Hold units until a deadline",
         {201: ReservationView}, ReserveBody, outcomes=_PROMISE, headers=_KEY, operation="reserve",
+        express=True,
     ),
     Route(
         "POST", "/v1/reservations/batch", reserve_many, Scope.RESERVE, "Hold units many times over, each on its own",
@@ -200,6 +201,7 @@ ROUTES = [
     Route(
         "POST", "/v1/orders", order, Scope.RESERVE, "Reserve and commit at once",
         {201: ReservationView}, OrderBody, outcomes=(*_PROMISE, "out_of_range"), headers=_KEY, operation="order",
+        express=True,
     ),
     Route(
         "GET", "/v1/reservations", read_many, Scope.READ, "Read the reservations that match, page by page",
@@ -220,12 +222,12 @@ ROUTES = [
     Route(
         "POST", _ONE + "/commit", commit, Scope.RESERVE, "Turn held units into ordered ones",
         {200: ReservationView}, CommitBody, outcomes=(*_PARTS_HELD, "order_known", *_BOUND), headers=_KEY,
-        operation="commit",
+        operation="commit", express=True,
     ),
     Route(
         "POST", _ONE + "/release", release, Scope.RESERVE, "Release held units",
         {200: ReservationView, 202: ReservationView}, ReleaseBody, outcomes=(*_PARTS_HELD, "too_many_remembered"),
-        headers=_KEY, operation="release",
+        headers=_KEY, operation="release", express=True,
     ),
     Route(
         "POST", _ONE + "/cancel", cancel, Scope.RESERVE, "Cancel ordered units",
