@@ -8,20 +8,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-SECONDS: Final = (
-    0.00025,
-    0.0005,
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-)
+SECONDS: Final = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Edges of every latency histogram, on the thresholds of the objectives."""
 
 
