@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from server.api.http.large_answers import PIECE_BYTES
 from tests.conftest import wait_until
 from tests.support.both_ways import MADE, admitted, masked
-from tests.support.http import ROOT, Server
+from tests.support.http import ROOT, Server, opened
 from tests.support.scraping import express_requests, figure
 
 pytest_plugins = ("tests.support.http_fixtures",)
@@ -92,16 +93,21 @@ async def test_a_large_answer_is_the_same_and_who_does_not_read_it_is_closed(
     start_server: Callable[..., Server],
 ) -> None:
     express, ordinary = (start_server(write_timeout_s=1, express_lane=lane) for lane in ("true", "false"))
-    names = [f"{'n' * 120}{number}" for number in range(1_000)]
-    ask = MADE.plain("POST", "/v1/availability/query", {"skus": names})
+    places = [
+        {"kind": "count", "sku": "wide", "location": f"{'n' * 50}{number}", "on_hand": 1, "allow_similar": True}
+        for number in range(1_000)
+    ]
+    ask = MADE.plain("GET", "/v1/availability/wide")
     answers = []
     for each in (express, ordinary):
+        async with opened(each) as api:
+            (await api.post("/v1/stock/movements", {"movements": places})).ok()
         async with admitted(each) as connection:
             await connection.send(ask)
             status, headers, body = await connection.answer()
             assert (status, len(body)) == (200, int(headers["content-length"]))
             answers.append(masked(b"", body))
-    assert len(answers[0]) > 100_000
+    assert len(answers[0]) > PIECE_BYTES
     assert answers[0] == answers[1]
     assert await express_requests(express) == 1
 

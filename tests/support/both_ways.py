@@ -38,7 +38,7 @@ async def admitted(server: Server) -> AsyncIterator[RawConnection]:
     async with raw_connection(server) as connection, asyncio.timeout(30):
         await connection.send(MADE.warm_up())
         assert await connection.status() == 200
-        await asyncio.sleep(0.05)  # aiohttp's task waits for the next one only a moment after its answer
+        await asyncio.sleep(0.2)  # aiohttp's task waits for the next one only a moment after its answer
         yield connection
 
 

@@ -114,10 +114,11 @@ class RandomRequests:
         return Exchange(f"smuggled: {name}", pieces, 0, 0.1)
 
     def _lasting(self) -> bytes:
-        """Make a request for a hot route that does not end its connection by itself."""
+        """Make a request for a hot route that ends its connection neither by its words nor as no HTTP."""
         while True:
             made = self.hot()
-            if b"Connection: close" not in made and b" HTTP/1.0\r\n" not in made:
+            line = made.partition(b"\r\n")[0]
+            if b"Connection: close" not in made and line.isascii() and line.endswith(b"HTTP/1.1"):
                 return made
 
     def _host_and_key(self) -> bytes:
