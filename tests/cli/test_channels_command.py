@@ -90,7 +90,7 @@ async def test_status_shows_how_a_channel_stands(kept: Kept, tmp_path: Path) -> 
 
     assert ended.returncode == 0, ended.stderr
     [row] = [line for line in ended.stdout.splitlines() if SHOP in line]
-    cells = [cell.strip() for cell in row.strip("│ ").split("│")]
+    cells = [cell.strip() for cell in row.strip().strip("│").split("│")]
     assert cells == [SHOP, "closed", "4,000", "12", "3.2 s", "never", "0", "4 ms", "1.2 min", ""]
     assert "orders do not come in" not in ended.stdout
 

@@ -125,7 +125,7 @@ def exists(words: list[str]) -> bool:
     """Whether the command line knows a command, with these options."""
     command: Command | None = cli
     rest = words[1:]
-    while isinstance(command, Group):
+    while isinstance(command, Group) and not (command.invoke_without_command and "".join(rest[:1])[:2] in ("", "--")):
         command, rest = command.get_command(Context(command), rest[0]) if rest else None, rest[1:]
     if command is None:
         return False

@@ -180,13 +180,19 @@ def _sourcing(plan: Any, chance: random.Random) -> dict[str, Any]:
 
 def _returned(operation: Return) -> dict[str, Any]:
     lines = [
-        {"line": n, "quantity": q, "disposition": how} | _given(location=at) for n, q, how, at in _rows(operation.lines)
+        {"line": _number(n), "quantity": q, "disposition": how} | _given(location=at)
+        for n, q, how, at in _rows(operation.lines)
     ]
     return {"lines": lines} | _given(reason=operation.reason)
 
 
 def _parts(lines: list[LineQuantity]) -> dict[str, Any]:
-    return {"lines": [{"line": each.line, "quantity": each.quantity} for each in lines]} if lines else {}
+    return {"lines": [{"line": _number(each.line), "quantity": each.quantity} for each in lines]} if lines else {}
+
+
+def _number(name: int | str) -> int:
+    """Return the number of a line: parts by their names are of listings and barcodes, and there are none here."""
+    return name if isinstance(name, int) else 1
 
 
 def _place(operation: Any) -> dict[str, Any]:

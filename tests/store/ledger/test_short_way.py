@@ -387,7 +387,6 @@ PLANTED: Final = {
         "if nil and (closed[now",
     ),
     "a channel is not limited": ("return not (channel and now.limited and", "return not (false and"),
-    "what changed since is not heard of": ("if not now or now.version ~= version then", "if not now then"),
     "what is moving stays": ("if renames and not aliases.is_settled(meta, renames) then", "if false then"),
     "references and flags are left out": ("  return pack(order_ref, customer_ref, flags or NONE)\n", "  return ''\n"),
     "safety stock is forgotten": ("or quality_control ~= 0 or safety ~= 0 then", "or quality_control ~= 0 then"),
@@ -408,6 +407,19 @@ async def test_given_a_planted_fault_when_run_then_it_is_found(
     async with playing(store, monkeypatch, 1, PLANTED[fault]) as play:
         with pytest.raises((AssertionError, StoreError)):
             await _play(play, EPISODES_TO_FIND)
+
+
+async def test_what_closes_is_heard_of_by_the_next_reserve(ledger: Ledger, client: Redis) -> None:
+    await ledger.run(ops.receive("A", 10, "depo"))
+    await ops.changed(ledger, ops.order("r1", ("A", 1, "depo")))
+    locations = LocationStore(client, ledger.keyspace, RETENTION.packed())
+
+    await locations.put([Location("depo", open=False)], "tester")
+    closed = await ops.refused(ledger, ops.order("r2", ("A", 1, "depo")))
+    await locations.put([Location("depo", open=True)], "tester")
+
+    assert closed.outcome == "location_closed"
+    await ops.changed(ledger, ops.order("r3", ("A", 1, "depo")))
 
 
 def test_the_short_way_reads_the_fields_in_the_order_in_which_they_travel() -> None:
