@@ -219,11 +219,12 @@ function places_of_order.is_short(order)
   return short
 end
 
--- How many lines an order may become beside its own: a unit of each place.
-local function parts_of(order)
+-- Counts the lines that an order may become beside its own, where each place gives it one unit. count: of its places.
+-- Returns nil, or the answer where the call has no room for them.
+local function take_parts(order, count)
   local parts = 0
   for _, want in ipairs(order.wants) do parts = parts + max(0, min(want.units, #want.names) - #want.lines) end
-  return parts
+  return work.take_parts(parts, order.count + parts + floor(count / PLACES_PER_LINE))
 end
 
 -- How the ledger is answered that is to send the operation again with a weight of so many lines, or nil.
@@ -241,12 +242,8 @@ function places_of_order.look(order, to_explain)
   if instead then return instead end
   local count = choose_names(order)
   if count > LOOK_ALONE_MAX then return places_of_order.too_wide(order, to_explain) end
-  local retry = not to_explain and retry_with(order, count)
+  local retry = not to_explain and (retry_with(order, count) or take_parts(order, count))
   if retry then return retry end
-  local parts = not to_explain and parts_of(order) or 0
-  if parts > 0 and not work.has_room_for_parts(parts) then
-    return {'retry_with_weight', order.count + parts + floor(count / PLACES_PER_LINE)}
-  end
   local ended = not to_explain and count > LOOK_MAX and #expire_due() or 0
   if count + PLACES_PER_HOLD * ended > LOOK_ALONE_MAX then return {'retry_after_expiry'} end
   places_looked = places_looked + count

@@ -81,11 +81,13 @@ local function take_lines(lines, most, weight, own)
   return nil
 end
 
--- Counts the lines that an order may become beside its own, and returns whether the call has room for them.
-function work.has_room_for_parts(lines)
-  if not is_alone and lines_done + lines > PARTS_MAX then return false end
+-- Counts the lines that an order may become beside its own, and returns nil; or the answer where the call has no room
+-- for them. weight: what the order is to be sent with then.
+function work.take_parts(lines, weight)
+  if lines == 0 then return nil end
+  if not is_alone and lines_done + lines > PARTS_MAX then return work.wait(weight) end
   lines_done = lines_done + lines
-  return true
+  return nil
 end
 
 -- Counts the allocations at places that an operation works on, as lines; its sender has counted its lines. Returns nil,
