@@ -11,7 +11,9 @@ from typing import Any, Final
 import msgspec
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
+from server.domain.channels import Shown
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.batcher import Batcher
 from server.store.ledger.ledger import Ledger
@@ -28,6 +30,7 @@ CHANNEL: Final = "shop"
 KEYSPACE: Final = Keyspace("default")
 KEPT: Final = (KEYSPACE.channel_cursors, *ChannelKeys(KEYSPACE, CHANNEL).all)
 """What a publisher keeps; beside these there is only how the channels stand, which is written each second."""
+SHOWN: Final = ChannelKeys(KEYSPACE, CHANNEL).shown
 HAND_OVER_S: Final = 30.0
 """More than any lease here but the long one, with a process that has to wake up on a busy machine."""
 LONG_S: Final = 60
@@ -135,8 +138,14 @@ async def only_acts(server: Server, other: Server) -> None:
 
 
 def kept(store: StoreProcess) -> dict[str, Any]:
-    """Read all that publishers keep of the channel."""
-    return {key: store.command("HGETALL", key) for key in KEPT}
+    """Read all that publishers keep of the channel.
+
+    Of what it shows, neither when that was confirmed nor the channel's own sales: one that is replaced may ask for
+    what it has last sent to be sent again, if an answer to it was late.
+    """
+    found = {key: store.command("HGETALL", key) for key in KEPT}
+    shown = {key: msgspec.msgpack.decode(each, type=Shown) for key, each in found[SHOWN].items()}
+    return found | {SHOWN: {key: replace(each, confirmed_ms=0, sold=None) for key, each in shown.items()}}
 
 
 async def all_is_written(store: StoreProcess) -> None:
@@ -152,7 +161,7 @@ async def all_is_written(store: StoreProcess) -> None:
 
 def noted(store: StoreProcess) -> int | None:
     """Read how many units of 101 the record says were confirmed."""
-    shown = store.command("HGET", ChannelKeys(KEYSPACE, CHANNEL).shown, "101")
+    shown = store.command("HGET", SHOWN, "101")
     return None if shown is None else int(msgspec.msgpack.decode(shown)[1])
 
 
