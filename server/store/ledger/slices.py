@@ -25,9 +25,9 @@ WEIGHT_GROWTH: Final = 4
 """So an operation or question that found no room in a call is soon alone in one."""
 SKUS_PER_CALL: Final = 100
 """So that others get their turn."""
-PLACES_PER_CALL: Final = 1_000
+PLACES_PER_CALL: Final = 400
 """At most: ``lua/lib/looking.lua`` sees to it."""
-_SLICE_WEIGHT: Final = PLACES_PER_CALL // 2
+_SLICE_WEIGHT: Final = PLACES_PER_CALL
 """A slice has a batch of its own, so that what comes meanwhile waits for one of them and not for several."""
 
 ValueT = TypeVar("ValueT")
