@@ -9,7 +9,7 @@
 --           complete. byte: where it goes on in the bytes of that list, nil: that is to be looked for
 --   found   the stock entries of each SKU that was begun
 
-local looking = {PLACES_PER_CALL = 400}
+local looking = {PLACES_PER_CALL = 500}
 
 do
 

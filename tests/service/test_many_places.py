@@ -29,6 +29,7 @@ from server.service.problems import of_error
 from server.service.reservations import make, order_operation
 from server.service.stock import details
 from server.store.errors import OrderTooWideError, TooManyPlacesError
+from server.store.ledger import slices
 from tests.support.lines import line_body
 from tests.support.many_places import names_of, stock_everywhere
 
@@ -61,7 +62,7 @@ async def test_given_a_sku_at_many_locations_when_it_is_named_1000_times_then_it
     with pytest.raises(TooManyPlacesError):
         await of_skus(caller, AvailabilityQueryBody(["A"] * 1_000))
 
-    assert len(weights) == places // 1_000
+    assert len(weights) == places // slices.PLACES_PER_CALL
 
 
 async def test_given_a_sku_at_few_locations_when_it_is_named_1000_times_then_it_is_read_once_and_shown_1000_times(
@@ -121,7 +122,7 @@ async def test_given_more_locations_than_an_answer_lists_when_read_then_reading_
 
     with pytest.raises(TooManyPlacesError, match="20,000"):
         await of_skus(caller, AvailabilityQueryBody(skus))
-    assert len(weights) <= limits.PLACES_PER_ANSWER_MAX // 1_000 + 1
+    assert len(weights) <= limits.PLACES_PER_ANSWER_MAX // slices.PLACES_PER_CALL + 1
 
     assert {each.available for each in await of_skus(caller, AvailabilityQueryBody(skus, locations=False))} == {3_000}
     only = await of_skus(caller, AvailabilityQueryBody(skus, location="store-00007"))
@@ -138,7 +139,7 @@ async def test_given_more_places_than_a_request_reads_when_summed_then_it_is_ref
     with pytest.raises(TooManyPlacesError, match="100,000"):
         await of_skus(caller, AvailabilityQueryBody(skus, locations=False))
 
-    assert len(weights) <= limits.PLACES_PER_REQUEST_MAX // 1_000 + 1
+    assert len(weights) <= limits.PLACES_PER_REQUEST_MAX // slices.PLACES_PER_CALL + 1
 
 
 async def test_given_a_group_at_many_locations_when_read_then_only_its_members_are_listed(

@@ -25,7 +25,7 @@ WEIGHT_GROWTH: Final = 4
 """So an operation or question that found no room in a call is soon alone in one."""
 SKUS_PER_CALL: Final = 100
 """So that others get their turn."""
-PLACES_PER_CALL: Final = 400
+PLACES_PER_CALL: Final = 500
 """At most: ``lua/lib/looking.lua`` sees to it."""
 _SLICE_WEIGHT: Final = PLACES_PER_CALL
 """A slice has a batch of its own, so that what comes meanwhile waits for one of them and not for several."""

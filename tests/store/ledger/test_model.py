@@ -91,13 +91,18 @@ def run_machine(here: World, **options: Any) -> None:
         run_state_machine_as_test(factory, settings=chosen)
     except Flaky as flaky:
         # Time is real, so a failing run may not fail again in the same way: what it found counts all the same.
+        if not here.mismatches:
+            raise
         raise here.mismatches[0] from flaky
 
 
 @ON_ONE_STORE
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "steps", [STEPS, pytest.param(SOAK_STEPS, marks=[pytest.mark.soak, pytest.mark.timeout(1_200)])]
+    "steps",
+    [
+        pytest.param(STEPS, marks=pytest.mark.timeout(300)),
+        pytest.param(SOAK_STEPS, marks=[pytest.mark.soak, pytest.mark.timeout(3_600)]),
+    ],
 )
 def test_given_any_operations_in_any_order_when_run_then_the_ledger_answers_as_the_model(
     store: StoreProcess,
