@@ -87,7 +87,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How long to wait for the store's reply; then the answer is 503 outcome_unknown."""
     body_timeout_s: Seconds = 10.0
     """How long a caller may take to send a body."""
-    express_lane: bool = False
+    express_lane: bool = True
     """Answer whole requests of the hot routes without aiohttp's machinery."""
     keepalive_timeout_s: Seconds = 75.0
     """How long an idle connection is kept."""

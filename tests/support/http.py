@@ -44,7 +44,7 @@ LARGE_BYTES: Final = 1_000_000
 """The client library warns of larger bodies that are not streams."""
 _EMPTY: Final = object()
 _WAY: Final = {"express_lane": os.environ["EXPRESS_LANE"]} if "EXPRESS_LANE" in os.environ else {}
-"""``EXPRESS_LANE=true``: servers that do not say otherwise have the express lane, so all tests run over both ways."""
+"""``EXPRESS_LANE=false``: servers that do not say otherwise have no express lane, so all tests run over both ways."""
 
 
 class Key(msgspec.Struct, frozen=True):
