@@ -32,7 +32,7 @@ from server.config.settings import ConfigError, Settings, is_loopback, load_conf
 from server.domain.principal import ApiKey, Scope
 from server.insight.daily_figures import Insight
 from server.order_parts import intake_parts, opened_documents, order_upkeep
-from server.plans import channel_plans, hearings, webhook_plans
+from server.plans import channel_plans, hearings, sealer, webhook_plans
 from server.service.channels import limit_orders
 from server.service.old_names import heeded
 from server.service.rule_locations import as_stored, warn_of_unknown
@@ -86,7 +86,8 @@ class Holdfast:
         async with AsyncExitStack() as started:
             # First of all: what cannot be built as it is configured is reported before anything has started.
             self._file = load_config_file(self.settings.config, credentials=self._publishes)
-            self._plans = channel_plans(self.settings.config, self._file.channels, check_credentials=self._publishes)
+            self._sealer = sealer(self.settings)
+            self._plans = channel_plans(self.settings.config, self._file.channels, self._publishes, self._sealer)
             self._webhooks = webhook_plans(self.settings.config, self._file.webhooks, check=self._publishes)
             self._tracing = self._start_tracing(started)
             self.store_url = await self._start_store(started)
@@ -356,6 +357,7 @@ class Holdfast:
                 lease_s=self.settings.publisher_lease_s,
                 settle=LocationStore(self._clients.publisher, keyspace, limits).settle,
                 orders=intake_parts(partition, self.state.partition(partition), takes_orders),
+                sealer=self._sealer,
             )
             self.publishers.append(publisher)
             _run_until_exit(started, publisher.run(), f"publisher-{partition}")

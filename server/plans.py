@@ -8,37 +8,66 @@ from pathlib import Path
 import structlog
 
 from adapters.contract.adapter import Adapter
+from adapters.contract.tokens import Grant
 from server.channels.connection import adapter_registry
 from server.channels.inbound.hearing import Hearing, Hearings
 from server.channels.publisher import ChannelPlan
+from server.channels.tokens.keepers import NO_KEY
 from server.channels.webhooks.delivery import WebhookPlan
 from server.config.channels import ConfiguredChannel
-from server.config.settings import ConfigError
+from server.config.secret_keys import secret_keys
+from server.config.settings import ConfigError, Settings
 from server.config.toml_tables import ChannelConfigError, table_of
 from server.config.webhooks import ConfiguredWebhook
 from server.domain.channels import ChannelSettings
 from server.store.connection.connect import StoreClient
 from server.store.keys import Keyspace
 from server.store.repositories.intake import IntakeStore
+from server.store.repositories.sealing import Sealer
 
 log = structlog.get_logger("holdfast")
 
 
+def sealer(settings: Settings) -> Sealer | None:
+    """Make what encrypts credentials that change; None: no key is set."""
+    keys = secret_keys(settings)
+    return Sealer(keys) if keys else None
+
+
 def channel_plans(
-    path: Path | None, channels: Sequence[ConfiguredChannel], *, check_credentials: bool
+    path: Path | None, channels: Sequence[ConfiguredChannel], publishes: bool, seals: Sealer | None
 ) -> dict[str, list[ChannelPlan]]:
-    """Check each channel against its kind, and return how it is built; by partition."""
+    """Check each channel against its kind, and return how it is built; by partition.
+
+    ``publishes``: this process needs their credentials. ``seals``: encrypts those that change; None: there is no key.
+    """
     plans: dict[str, list[ChannelPlan]] = {}
     try:
         for channel in channels:
             adapter_registry.check(channel.settings, channel.credentials.names)
-            if check_credentials:
+            changes = bool(adapter_registry.sign_in_with(channel.settings))
+            if publishes:
                 _check_orders(channel.settings, _adapter(channel))
-            plan = ChannelPlan(channel.settings, partial(_adapter, channel), channel.credentials.mask)
+                _check_key(channel.settings, changes=changes, seals=seals)
+            grant = partial(_grant, channel) if changes else None
+            plan = ChannelPlan(channel.settings, partial(_adapter, channel), channel.credentials.mask, grant)
             plans.setdefault(channel.settings.partition, []).append(plan)
     except ChannelConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     return plans
+
+
+def _check_key(settings: ChannelSettings, *, changes: bool, seals: Sealer | None) -> None:
+    """Check that credentials which change can be encrypted.
+
+    Raises
+    ------
+    ChannelConfigError
+        There is no key.
+
+    """
+    if changes and seals is None:
+        raise ChannelConfigError(f"{table_of(settings.name)}: {settings.kind} {NO_KEY}.")
 
 
 def _check_orders(settings: ChannelSettings, adapter: Adapter) -> None:
@@ -92,6 +121,10 @@ def _now_ms() -> int:
 
 def _adapter(channel: ConfiguredChannel) -> Adapter:
     return adapter_registry.build(channel.settings, channel.credentials.read())
+
+
+def _grant(channel: ConfiguredChannel) -> Grant:
+    return adapter_registry.grant(channel.settings, channel.credentials.read())
 
 
 def webhook_plans(

@@ -24,6 +24,7 @@ from adapters.contract.http import Answer, Exchange
 from adapters.contract.limits import CostLeft, Limit
 from adapters.contract.orders import Command, CommandOutcome, Confirmation, Delivery, Heard, Intake, Order, Pulled
 from adapters.contract.stock import Item, Notice, Outcome, Outcomes, StillPending, Ticket
+from adapters.contract.tokens import Grant
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +133,9 @@ class Kind(msgspec.Struct, frozen=True):
     ``options`` is a msgspec type that forbids unknown fields. ``credentials`` are the names of those that are
     required, ``optional_credentials`` of the others. ``build(options, credentials)`` returns the adapter, or raises
     ValueError with what is wrong.
+
+    ``grant``: for credentials that change, how they are asked for; the engine keeps them. ``sign_in_with`` is then what
+    a person can bring to begin, the usual one first.
     """
 
     name: str
@@ -140,6 +144,8 @@ class Kind(msgspec.Struct, frozen=True):
     credentials: tuple[str, ...]
     build: Callable[[Any, Mapping[str, str]], Adapter]
     optional_credentials: tuple[str, ...] = ()
+    grant: Callable[[Any, Mapping[str, str]], Grant] | None = None
+    sign_in_with: tuple[str, ...] = ()
 
 
 def kinds() -> dict[str, Kind]:

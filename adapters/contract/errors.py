@@ -30,6 +30,10 @@ class CredentialsError(ChannelError):
     """The channel does not accept the credentials; nothing was applied."""
 
 
+class SignedOutError(ChannelError):
+    """The channel gives no new tokens for those that are kept, or none are: a person has to sign in again."""
+
+
 class ClosedError(ChannelError):
     """The channel has closed this endpoint or version, or needs other settings: an operator has to act."""
 

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from adapters.contract.adapter import Adapter
+from adapters.contract.tokens import Grant
 from server.channels.connection.circuit_breaker import CircuitBreaker
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
@@ -29,6 +30,7 @@ from server.channels.outbound.open_tickets import OpenTickets
 from server.channels.outbound.sender import Sender
 from server.channels.outbound.stock_levels import StockLevels
 from server.channels.running import FAULT_PAUSE_S, first_reason, keep_running
+from server.channels.tokens.keepers import Keepers
 from server.channels.webhooks.deliveries import Deliveries
 from server.channels.webhooks.delivery import WebhookPlan
 from server.channels.write_behind import FLUSH_S, ChannelWriteBehind, WriteBehind
@@ -44,6 +46,7 @@ from server.store.repositories.channels import ChannelStore
 from server.store.repositories.location_names import read_location_names
 from server.store.repositories.locations import read_closed
 from server.store.repositories.publisher import PublisherStore, Writes
+from server.store.repositories.sealing import Sealer
 from server.telemetry import metrics
 from server.telemetry.channel_metrics import ChannelMetrics, forget_channel
 
@@ -68,12 +71,13 @@ _LAST_WRITE_S: Final = 1.0
 class ChannelPlan:
     """A channel as it is configured. ``build`` makes its adapter, with the credentials as they are at that moment.
 
-    ``mask`` takes the credentials out of a text.
+    ``mask`` takes the credentials out of a text. ``grant``: how its tokens come about, where its credentials change.
     """
 
     settings: ChannelSettings
     build: Callable[[], Adapter]
     mask: Callable[[str], str] = str
+    grant: Callable[[], Grant] | None = None
 
 
 def _open_transport(settings: ChannelSettings) -> Transport:
@@ -103,6 +107,8 @@ class Publisher:
         Has the scripts know which locations are closed, where an older release has registered them.
     orders
         Where the orders of channels are booked and written down; None: none come in.
+    sealer
+        Encrypts credentials that change; None: there is no key for it.
 
     """
 
@@ -120,6 +126,7 @@ class Publisher:
         flush_s: float = FLUSH_S,
         settle: Callable[[], Awaitable[None]] | None = None,
         orders: IntakeParts | None = None,
+        sealer: Sealer | None = None,
     ) -> None:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.channels: list[Sender] = []
@@ -135,6 +142,7 @@ class Publisher:
         self._store = PublisherStore(client, keyspace)
         self._lease = Lease(self._store, self.owner, lease_s, self._clock)
         self._endpoints = Deliveries(client, keyspace, webhooks, clock=self._clock, held=self._lease.held)
+        self._keepers = Keepers(self._store, sealer, self._clock, self._lease.held)
         settings = {each.settings.name: each.settings for each in channels}
         self._intakes = Intakes(self._store, feed, settings, parts=orders, clock=self._clock)
         self._write_behind: WriteBehind | None = None
@@ -167,6 +175,7 @@ class Publisher:
             async with asyncio.timeout_at(end_s - min(_LAST_WRITE_S, within_s / 2)):
                 apart = (self._endpoints.finish(), self._intakes.finish())
                 await asyncio.gather(*apart, *(channel.finish() for channel in self.channels))
+                await self._keepers.finish()
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout_at(end_s):
                 if self._write_behind is not None:
@@ -201,6 +210,7 @@ class Publisher:
                 group.create_task(
                     keep_running(channel.name, channel.run, channel.fault), name=f"channel-{channel.name}"
                 )
+            self._keepers.start(group)
             self._endpoints.start(group)
             self._intakes.start(group)
 
@@ -252,7 +262,7 @@ class Publisher:
     async def _load_channel(
         self, plan: ChannelPlan, rules: ChannelRules, write_behind: ChannelWriteBehind, stock_levels: StockLevels
     ) -> Sender | None:
-        client = self._open_client(plan)
+        client = await self._open_client(plan)
         if client is None:
             return None
         name, metrics = plan.settings.name, ChannelMetrics(plan.settings.name)
@@ -286,16 +296,19 @@ class Publisher:
             listings=[listing async for listing in self._store.listings(name)],
         )
 
-    def _open_client(self, plan: ChannelPlan) -> ChannelClient | None:
+    async def _open_client(self, plan: ChannelPlan) -> ChannelClient | None:
         transport = self._open_transport(plan.settings)
         self._transports.append(transport)
         try:
+            access = await self._keepers.open(
+                plan.settings, plan.grant, transport, mask=plan.mask, token=self._lease.token
+            )
             return ChannelClient(
                 plan.settings.name,
                 plan.build,
                 transport,
                 clock=self._clock,
-                mask=plan.mask,
+                access=access,
                 circuit_breaker=CircuitBreaker(random=random.random),
                 held=self._lease.held,
             )
@@ -373,6 +386,7 @@ class Publisher:
             metrics.PUBLISHER_ACTIVE.dec()
         for channel in self.channels:
             forget_channel(channel.name)
+        await self._keepers.close()
         for transport in self._transports:
             await transport.close()
         self._transports.clear()

@@ -59,6 +59,12 @@ def confirm(question: str) -> None:
     click.confirm(visible(question), abort=True)
 
 
+def ask_secret(what: str) -> str:
+    """Ask for something that is not shown while it is written."""
+    answer: str = click.prompt(visible(what), hide_input=True)
+    return answer
+
+
 def print_json(value: object) -> None:
     """Print a value as JSON, for programs."""
     click.echo(visible_json(json.dumps(value, ensure_ascii=False, indent=2)))

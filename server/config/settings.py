@@ -39,6 +39,15 @@ class ConfigError(Exception):
     """A setting is wrong; the message names it and what to write instead."""
 
 
+class SecretText(str):
+    """A text that descriptions of the settings do not show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Every setting of a Holdfast process; ``docs/configuration.md`` explains each."""
 
@@ -70,6 +79,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """durable: fsync before the answer. fast: fsync each second. replicated: durable, and on one replica too."""
     config: Path | None = None
     """A TOML file: API keys, channels and webhooks."""
+    secret_key: SecretText = SecretText("")
+    """Encrypts credentials that change: 32 bytes in Base64; two by a comma, the new one first."""
+    secret_key_file: Path | None = None
+    """A file that has it instead."""
 
     batch_operations_max: Annotated[int, Meta(ge=1, le=256)] = 128
     """Operations in one script call."""
@@ -268,6 +281,8 @@ def _convert(source: str, text: str, wanted: object) -> object:
 def _from_text(wanted: type, text: object) -> object:
     if wanted is Path:
         return Path(str(text)).expanduser()
+    if wanted is SecretText:
+        return SecretText(text)
     raise NotImplementedError(f"no setting is a {wanted}")
 
 

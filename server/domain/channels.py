@@ -267,7 +267,7 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     sent. ``lag_p50_s`` and ``lag_p99_s``: from change to the channel's own confirmation, over the last thousand, None
     where there was none. ``cursor``: the journal id up to which all is confirmed. ``refused_prices`` of the
     ``dead_letters`` are about a price alone. ``lists_all``: every SKU is listed, under its own name if need be.
-    ``intake`` None: no orders come in from it.
+    ``intake`` None: no orders come in from it. ``signed_out``: a person has to sign in.
     """
 
     publisher: str
@@ -289,6 +289,7 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     refused_prices: int = 0
     lists_all: bool = False
     intake: IntakeStatus | None = None
+    signed_out: bool = False
 
     def is_current(self, now_ms: int) -> bool:
         """Whether a publisher runs. A time ahead of the clock was written while that was fast, so it says nothing."""

@@ -191,6 +191,7 @@ class ChannelKeys:
     can lack some or have old ones, as an earlier release does not keep it. ``components``: sorted set of SKU NUL key,
     for each component of a listing in ``by_key``. ``intake``: hash of how far its orders are read. ``to_read``: hash of
     the orders that are to be read, ``outbox``: of what is said about orders. ``heard``: stream of news to be taken in.
+    ``tokens``: hash of credentials that change, encrypted.
     """
 
     def __init__(self, keyspace: Keyspace, channel: str) -> None:
@@ -207,11 +208,12 @@ class ChannelKeys:
         self.to_read = prefix + "to_read"
         self.outbox = prefix + "outbox"
         self.heard = prefix + "heard"
+        self.tokens = prefix + "tokens"
 
     @property
     def all(self) -> tuple[str, ...]:
         """Each of them, but for those of its orders, which outlive its place among the channels."""
-        return (*self.listing, self.shown, self.dead_letters, self.tickets)
+        return (*self.listing, self.shown, self.dead_letters, self.tickets, self.tokens)
 
     @property
     def ordering(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from server.telemetry.metrics import (
     CHANNEL_PROPAGATION_SECONDS,
     CHANNEL_PUSHES,
     CHANNEL_RECONCILE_DIFFERENCES,
+    CHANNEL_SIGNED_OUT,
     INBOX_ORDERS,
     INTAKE_LAG_SECONDS,
     INTAKE_OPEN_ORDERS,
@@ -48,6 +49,7 @@ class ChannelMetrics:
         self.cursor_age = CHANNEL_CURSOR_AGE_SECONDS.labels(channel)
         self.dead_letters = CHANNEL_DEAD_LETTERS.labels(channel)
         self.circuit_open = CHANNEL_CIRCUIT_OPEN.labels(channel)
+        self.signed_out = CHANNEL_SIGNED_OUT.labels(channel)
         self.cadence = CHANNEL_CADENCE_SECONDS.labels(channel)
         # All of them from the start, so that the first rejection shows as a rise from zero.
         self._pushes = {result: CHANNEL_PUSHES.labels(channel, result) for result in PUSH_RESULTS}
@@ -82,6 +84,7 @@ class ChannelMetrics:
         self.oldest_unsent.set(status.oldest_unsent_s)
         self.dead_letters.set(status.dead_letters)
         self.circuit_open.set(CIRCUITS[status.circuit])
+        self.signed_out.set(status.signed_out)
         self.cadence.set(cadence_s)
         if journal_end_ms is None:
             journal_end_ms = status.written_ms if status.dirty or status.in_flight or status.tickets else 0
@@ -141,6 +144,7 @@ def forget_channel(channel: str) -> None:
         CHANNEL_CURSOR_AGE_SECONDS,
         CHANNEL_DEAD_LETTERS,
         CHANNEL_CIRCUIT_OPEN,
+        CHANNEL_SIGNED_OUT,
         CHANNEL_CADENCE_SECONDS,
     )
 

@@ -306,6 +306,11 @@ CHANNEL_CIRCUIT_OPEN: Final = _channel_gauge(
 )
 
 
+CHANNEL_SIGNED_OUT: Final = _channel_gauge(
+    "holdfast_channel_signed_out", "1: a person has to sign in to the channel, whose credentials change."
+)
+
+
 CHANNEL_CADENCE_SECONDS: Final = _channel_gauge(
     "holdfast_channel_cadence_seconds", "How often a channel is published to by its rules; 0: at once."
 )

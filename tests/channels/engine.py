@@ -9,6 +9,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from adapters.contract.adapter import Adapter
+from adapters.contract.tokens import Grant
 from server.channels.connection.clock import Clock
 from server.channels.inbound.intakes import IntakeParts
 from server.channels.outbound.sender import Sender
@@ -21,6 +22,7 @@ from server.store.journal.feed import JournalFeed
 from server.store.keys import Keyspace
 from server.store.repositories.channels import ChannelStore
 from server.store.repositories.locations import LocationStore
+from server.store.repositories.sealing import Sealer
 from tests.channels.plain import Plain
 from tests.channels.simulator import Simulator
 from tests.conftest import RETENTION, wait_until
@@ -39,6 +41,7 @@ def plan(
     listings: str = "all",
     timeout_s: float = 2.0,
     orders: dict[str, Any] | None = None,
+    grant: Callable[[], Grant] | None = None,
     **capabilities: Any,
 ) -> ChannelPlan:
     """Plan a channel over a simulator; of the plain kind unless ``build`` is set."""
@@ -51,7 +54,7 @@ def plan(
         timeout_s=timeout_s,
         orders=msgspec.convert(orders or {}, OrderIntake),
     )
-    return ChannelPlan(settings, build or (lambda: Plain(channel.url, **capabilities)))
+    return ChannelPlan(settings, build or (lambda: Plain(channel.url, **capabilities)), grant=grant)
 
 
 class Engine:
@@ -90,6 +93,7 @@ async def publishing(
     finish: bool = True,
     stands_by: bool = False,
     orders: IntakeParts | None = None,
+    sealer: Sealer | None = None,
 ) -> AsyncIterator[Engine]:
     """Run a publisher meanwhile. ``finish`` False: it is torn away, as by a crash. ``stands_by``: another one acts."""
     pool = connect.connection_pool(store if isinstance(store, str) else store.url)
@@ -98,7 +102,16 @@ async def publishing(
     feed.start()
     settle = LocationStore(client, keyspace, RETENTION.packed()).settle
     publisher = Publisher(
-        client, keyspace, feed, plans, webhooks=webhooks, lease_s=lease_s, clock=clock, settle=settle, orders=orders
+        client,
+        keyspace,
+        feed,
+        plans,
+        webhooks=webhooks,
+        lease_s=lease_s,
+        clock=clock,
+        settle=settle,
+        orders=orders,
+        sealer=sealer,
     )
     task = asyncio.create_task(publisher.run())
     try:

@@ -23,6 +23,7 @@ GAUGES = (
     "holdfast_channel_cursor_age_seconds",
     "holdfast_channel_dead_letters",
     "holdfast_channel_circuit_open",
+    "holdfast_channel_signed_out",
     "holdfast_channel_cadence_seconds",
 )
 INTAKE_GAUGES = (
@@ -57,7 +58,7 @@ def sample(name: str, **labels: str) -> float | None:
 def test_the_gauges_show_how_a_channel_stands() -> None:
     ChannelMetrics(CHANNEL).show(STATUS, cadence_s=300)
 
-    assert [sample(name) for name in GAUGES] == [7, 61.5, 60, 3, 2, 300]
+    assert [sample(name) for name in GAUGES] == [7, 61.5, 60, 3, 2, 0, 300]
 
 
 def test_the_gauges_show_how_intake_stands_until_it_ends() -> None:

@@ -34,7 +34,6 @@ async def client(shop: WooCommerceSimulator) -> AsyncIterator[ChannelClient]:
         transport,
         clock=Clock(),
         circuit_breaker=CircuitBreaker(base_s=0.001, cap_s=0.002, open_after=OPEN_AFTER, random=lambda: 0.5),
-        mask=str,
         held=_held,
     )
     await transport.close()

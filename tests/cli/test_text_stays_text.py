@@ -68,6 +68,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "channels listings": ("shop", "listings.csv", "--new", "--report", "bad.csv"),
     "channels reconcile": (NAME,),
     "channels remove": (NAME, "--yes"),
+    "channels sign-in": (NAME,),
     "channels status": (),
     "channels unlisted": (),
     "count": ("counted.csv", "--location", NAME, "--differences", "differences.csv"),

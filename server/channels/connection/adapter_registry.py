@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from adapters.contract.adapter import Adapter, Kind, kinds
+from adapters.contract.tokens import Grant
 from server.config.toml_tables import ChannelConfigError, convert, listed, refuse_unknown, table_of
 from server.domain.channels import ChannelRules, ChannelSettings
 from server.domain.similar_names import did_you_mean
@@ -44,6 +45,19 @@ def build(
     options = _options(settings, kind)
     _check_credentials(settings, kind, set(credentials))
     return _built(table_of(settings.name), kind, options, credentials)
+
+
+def sign_in_with(settings: ChannelSettings, known: Mapping[str, Kind] | None = None) -> tuple[str, ...]:
+    """Return what a person can sign in with at a channel; empty: its credentials do not change."""
+    return _kind(settings, known).sign_in_with
+
+
+def grant(settings: ChannelSettings, credentials: Mapping[str, str], known: Mapping[str, Kind] | None = None) -> Grant:
+    """Return how a channel's tokens come about. Raises as :func:`build`."""
+    kind = _kind(settings, known)
+    if kind.grant is None:
+        raise TypeError(f"the credentials of {kind.name} do not change")
+    return kind.grant(_options(settings, kind), credentials)
 
 
 def notifier(where: str, options: Mapping[str, object], credentials: Mapping[str, str]) -> Adapter:

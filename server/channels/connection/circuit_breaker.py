@@ -22,6 +22,7 @@ from adapters.contract.errors import (
     ChannelError,
     ClosedError,
     CredentialsError,
+    SignedOutError,
     SpoiledError,
     ThrottledError,
     TicketLostError,
@@ -30,6 +31,7 @@ from server.domain.channels import Circuit
 
 AFTER_S_MAX: Final = 3_600.0
 """The longest ``Retry-After`` that is honoured: one of days is, most of the time, a mistake of the channel."""
+_CLOSED: Final = "the channel has closed this endpoint or version"
 _DOUBLINGS_MAX: Final = 32
 """More than any cap allows; keeps the power of two a number."""
 
@@ -101,8 +103,9 @@ class CircuitBreaker:
             self._asked_until_s = max(self._asked_until_s, now_s + asked_s)
         self.reason = error.reason
         match error:
-            case ClosedError():
-                self.reason = f"Halted: the channel has closed this endpoint or version. Its answer: {error.reason}"
+            case ClosedError() | SignedOutError():
+                closed = "" if isinstance(error, SignedOutError) else f"{_CLOSED}. Its answer: "
+                self.reason = f"Halted: {closed}{error.reason}"
                 self.circuit = "halted"
                 return "channel_halted"
             case CredentialsError():

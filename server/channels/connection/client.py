@@ -16,12 +16,14 @@ from adapters.contract.errors import (
     ChannelError,
     CredentialsError,
     NotSentError,
+    SignedOutError,
     ThrottledError,
     UnavailableError,
     UnreadableOrderError,
 )
 from adapters.contract.http import COMMANDS, ORDERS, WRITE, Answer, Exchange, Request
 from adapters.contract.stock import Item, Outcomes, PriceRejected, Rejected, Retry, Ticket
+from server.channels.connection.access import Access
 from server.channels.connection.circuit_breaker import CircuitBreaker, honoured_s
 from server.channels.connection.clock import Clock
 from server.channels.connection.faults import fault_of
@@ -48,8 +50,8 @@ class ChannelClient:
         Builds the adapter with the current credentials; called again after the channel has refused them.
     transport
         Sends one request.
-    mask
-        Masks credentials in a text: a channel may quote them.
+    access
+        What lets requests in; None: credentials that stay as they are. It masks them, as a channel may quote them.
     held
         Returns while this process holds the lease, or raises; nothing is sent before it has returned.
     rate_limits
@@ -65,11 +67,13 @@ class ChannelClient:
         *,
         clock: Clock,
         circuit_breaker: CircuitBreaker,
-        mask: Callable[[str], str],
         held: Callable[[], Awaitable[None]],
+        access: Access | None = None,
         rate_limits: RateLimits | None = None,
     ) -> None:
         self.circuit_breaker = circuit_breaker
+        self.access = access or Access()
+        self.access.tell(self.revive)
         self.adapter = build()
         self.capabilities: Capabilities = self.adapter.capabilities
         self._channel = channel
@@ -77,7 +81,6 @@ class ChannelClient:
         self._transport = transport
         self._clock = clock
         self._held = held
-        self._mask = mask
         self._last_error: ChannelError | None = None
         self._rate_limits = rate_limits or RateLimits(self.capabilities.limits, clock.now_s())
         self._bodies: dict[bytes, float] = {}
@@ -93,8 +96,8 @@ class ChannelClient:
             self._transport,
             clock=self._clock,
             circuit_breaker=circuit_breaker,
-            mask=self._mask,
             held=self._held,
+            access=self.access,
             rate_limits=self._rate_limits,
         )
 
@@ -131,9 +134,10 @@ class ChannelClient:
 
     def masked(self, outcomes: Outcomes) -> Outcomes:
         """Mask credentials in the reasons that the channel gave."""
+        mask = self.access.mask
         return {
-            key: replace(outcome, reason=self._mask(outcome.reason))
-            if isinstance(outcome, Rejected | PriceRejected | Retry) and self._mask(outcome.reason) != outcome.reason
+            key: replace(outcome, reason=mask(outcome.reason))
+            if isinstance(outcome, Rejected | PriceRejected | Retry) and mask(outcome.reason) != outcome.reason
             else outcome
             for key, outcome in outcomes.items()
         }
@@ -163,7 +167,7 @@ class ChannelClient:
             self._succeeded()  # the channel is well; one of its orders is not
             raise
         except ChannelError as error:
-            error.reason = self._mask(error.reason)
+            error.reason = self.access.mask(error.reason)
             self._failed(error, group)
             raise
         except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -211,10 +215,9 @@ class ChannelClient:
         now_s = self._clock.now_s()
         self._rate_limits.spend(request.group, now_s, cost=request.cost, items=items)
         self._remember(request, now_s)
-        await self._held()
         try:
-            answer = await self._transport.send(request)
-        except NotSentError:
+            answer = await self._let_in(request)
+        except (NotSentError, SignedOutError):
             self._bodies.pop(_digest(request.body), None)
             raise
         except ChannelError:
@@ -228,6 +231,15 @@ class ChannelClient:
         if left is not None:
             self._rate_limits.learn(left, self._clock.now_s(), request.group)
         return answer
+
+    async def _let_in(self, request: Request) -> Answer:
+        """Send a request with what lets it in now; once more with a newer one where the channel did not let it in."""
+        while True:
+            async with self.access.using(request) as signed:
+                await self._held()
+                answer = await self._transport.send(signed)
+            if not self.access.refused(signed, answer):
+                return answer
 
     def _wait_s(self, request: Request, items: int) -> float:
         return self._rate_limits.wait_s(request.group, self._clock.now_s(), cost=request.cost, items=items)
@@ -261,6 +273,8 @@ class ChannelClient:
         match transition:
             case "channel_circuit_opened":
                 log.error(transition, **failure)
+            case "channel_halted" if isinstance(error, SignedOutError):
+                log.error(transition, advice="sign in: holdfast channels sign-in", **failure)
             case "channel_halted":
                 log.error(transition, advice="correct the cause, then: holdfast channels reconcile", **failure)
             case "channel_circuit_closed":

@@ -83,6 +83,7 @@ class Sender:
         self.before_scarce: Callable[[], Awaitable[object]] | None = None
         """For a channel that subtracts its open orders: has those taken in that it has got, before it is shown few."""
         state.on_work = self._on_work
+        client.access.tell(self._wake.set)
 
     @property
     def name(self) -> str:
@@ -145,13 +146,14 @@ class Sender:
 
     def write_status(self, publisher: str, journal_end_ms: int, intake: IntakeStatus | None = None) -> None:
         """Write the channel's status with that of its orders, and update its gauges."""
-        circuit_breaker = self.client.circuit_breaker
+        circuit_breaker, signed_out = self.client.circuit_breaker, self.client.access.signed_out
         status = replace(
             self.state.status(publisher, self._clock.store_ms()),
             since_ms=self.since_ms,
             tickets=len(self._tickets),
-            circuit=circuit_breaker.circuit,
-            reason=circuit_breaker.reason,
+            circuit="halted" if signed_out else circuit_breaker.circuit,
+            reason=f"Halted: {signed_out}" if signed_out else circuit_breaker.reason,
+            signed_out=bool(signed_out),
             cursor="{}-{}".format(*self.cursor()),
             reconcile=self.last_reconcile,
             intake=intake,

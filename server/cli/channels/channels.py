@@ -16,6 +16,7 @@ from server.cli.channels.common import Standing, standing, time_text
 from server.cli.channels.delete_listing import delete_listing
 from server.cli.channels.listings import listings
 from server.cli.channels.maintenance import dead_letters, reconcile, remove
+from server.cli.channels.sign_in import sign_in
 from server.cli.channels.unlisted import unlisted
 from server.cli.common import json_option, opened_store, partition_option, quiet_settings, run, store_options
 from server.cli.terminal import console, print_json
@@ -219,5 +220,5 @@ def _channel_as_json(channel: str, found: Standing) -> dict[str, Any]:
     return {"channel": channel, "publisher_missing": not found.published(channel), **fields}
 
 
-for _command in (listings, delete_listing, unlisted, dead_letters, reconcile, remove):
+for _command in (listings, delete_listing, unlisted, dead_letters, reconcile, sign_in, remove):
     channels.add_command(_command)

@@ -74,10 +74,11 @@ class PublisherStore:
         """Release the lease, so that another publisher need not wait for its end."""
         await self._lease("release", owner, 0)
 
-    async def record(self, token: int, writes: Writes) -> None:
+    async def record(self, token: int, writes: Writes, *, confirmed: bool = False) -> None:
         """Write what was gathered, in bounded pieces and in the order in which the keys were first named.
 
-        So cursors, which are named last, move only after the data that they confirm.
+        So cursors, which are named last, move only after the data that they confirm. ``confirmed``: it must survive a
+        failover, see :func:`run_confirmed`.
 
         Raises
         ------
@@ -85,8 +86,9 @@ class PublisherStore:
             Another publisher holds the lease; this piece and those after it are not written.
 
         """
+        write = run_confirmed if confirmed else run_on_keys
         for keys, arguments in _pieces(writes):
-            written = await run_on_keys(
+            written = await write(
                 self.client, library().function("publisher_write"), (self.keyspace.publisher, *keys), token, *arguments
             )
             if not written:
