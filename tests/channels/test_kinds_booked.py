@@ -20,6 +20,7 @@ from server.service.caller import Caller
 from server.service.orders import book
 from server.store.repositories.channels import ChannelStore
 from tests.channels import (
+    test_allegro_orders,
     test_emag_orders,
     test_hepsiburada_orders,
     test_n11_orders,
@@ -34,6 +35,7 @@ from tests.support.operations import meant, receive
 from tests.support.stores import StoreProcess
 
 KINDS: Final[dict[str, type[OrdersConformance[Any]]]] = {
+    "allegro": test_allegro_orders.TestAllegroOrders,
     "emag": test_emag_orders.TestEmagOrders,
     "hepsiburada": test_hepsiburada_orders.TestHepsiburadaOrders,
     "n11": test_n11_orders.TestN11Orders,
