@@ -21,6 +21,7 @@ from server.service.orders import book
 from server.store.repositories.channels import ChannelStore
 from tests.channels import (
     test_allegro_orders,
+    test_amazon_orders,
     test_emag_orders,
     test_hepsiburada_orders,
     test_n11_orders,
@@ -36,6 +37,7 @@ from tests.support.stores import StoreProcess
 
 KINDS: Final[dict[str, type[OrdersConformance[Any]]]] = {
     "allegro": test_allegro_orders.TestAllegroOrders,
+    "amazon": test_amazon_orders.TestAmazonOrders,
     "emag": test_emag_orders.TestEmagOrders,
     "hepsiburada": test_hepsiburada_orders.TestHepsiburadaOrders,
     "n11": test_n11_orders.TestN11Orders,

@@ -296,15 +296,16 @@ async def test_the_extra_pushes_are_no_more_than_the_channel_s_own_sales(
 @pytest.mark.parametrize(
     ("kind", "own_sale"),
     [
-        ("allegro", "lowers"), ("emag", "lowers"), ("hepsiburada", "lowers"), ("medusa", "subtracts"),
-        ("n11", "lowers"), ("shopify", "lowers"), ("trendyol", "lowers"), ("vendure", "subtracts"),
-        ("webhook", "none"), ("woocommerce", "lowers"),
+        ("allegro", "lowers"), ("amazon", "lowers"), ("emag", "lowers"), ("hepsiburada", "lowers"),
+        ("medusa", "subtracts"), ("n11", "lowers"), ("shopify", "lowers"), ("trendyol", "lowers"),
+        ("vendure", "subtracts"), ("webhook", "none"), ("woocommerce", "lowers"),
     ],
 )  # fmt: skip
 def test_each_kind_says_what_it_does_to_its_number_when_it_sells(kind: str, own_sale: str) -> None:
     options, credentials = {
         "medusa": ({"base_url": "http://127.0.0.1"}, ("secret_key",)),
         "allegro": ({}, ("client_id", "client_secret")),
+        "amazon": ({"seller_id": "A2SELLER0001", "marketplace_id": "A1PA6795UKMFR9"}, ("client_id", "client_secret")),
         "emag": ({}, ("username", "password")),
         "hepsiburada": ({"merchant_id": "0" * 36, "integrator": "me"}, ("service_key",)),
         "n11": ({}, ("app_key", "app_secret")),
