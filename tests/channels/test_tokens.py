@@ -304,6 +304,32 @@ async def test_a_kill_between_the_answer_and_the_store_ends_as_signed_out(
     assert guarded.access != last
 
 
+async def test_a_publisher_that_lost_the_lease_meanwhile_neither_stores_nor_uses_what_it_is_answered(
+    store: StoreProcess, partition: str, guarded: GuardedChannel
+) -> None:
+    guarded.life_s = 1.0
+    keyspace = Keyspace(partition)
+    async with (
+        caller_on(store, partition) as caller,
+        publishing(store, partition, [guarded_plan(CHANNEL, guarded)], sealer=SEALER) as engine,
+    ):
+        await sign_in(engine)
+        guarded.go_on = asyncio.Event()
+        await wait_until(lambda: guarded.renewals >= 1, "new tokens are on their way")
+        answered = guarded.access
+        # Another one has taken over, and this one does not know it yet.
+        await engine.client.hset(keyspace.publisher, mapping={"owner": "another", "token": 2**52})
+        guarded.go_on.set()
+        await wait_until(lambda: not engine.publisher.acting, "it stops")
+        await caller.ledger.run(receive("A", 3))
+        kept = await tokens_of(engine).read()
+        assert kept is not None
+        assert answered not in kept.values.values()
+        assert kept.renewing_ms
+
+    assert [each.path for each in guarded.received if each.path != "/token"] == []
+
+
 async def test_a_publisher_that_takes_over_goes_on_with_the_newest_tokens(
     store: StoreProcess, partition: str, guarded: GuardedChannel
 ) -> None:

@@ -1,5 +1,6 @@
 """The side of a simulated channel that gives tokens: they live for a while, and a refresh token is good for once."""
 
+import asyncio
 from base64 import b64encode
 from dataclasses import dataclass, field
 from itertools import count
@@ -23,6 +24,7 @@ class TokenSide(Simulator):
     ``life_s``: how long an access token lives by its answer. ``codes``: what a person can sign in with, once.
     ``stale``: requests that came with an older access token after a newer one was on its way. ``keeps_old``: older
     ones are taken on, so that nothing but ``stale`` tells. ``rotates`` False: a refresh token is good for ever.
+    ``go_on``: new tokens are answered once it is set.
     ``names_client``: the application stands in the form, in place of a header.
     """
 
@@ -30,6 +32,7 @@ class TokenSide(Simulator):
     rotates: bool = True
     keeps_old: bool = True
     names_client: bool = False
+    go_on: asyncio.Event | None = None
     codes: set[str] = field(default_factory=lambda: {CODE})
     redirect_uri: str = "https://merchant.example/callback"
     access: str = ""
@@ -95,6 +98,8 @@ class TokenSide(Simulator):
         if not is_good:
             return web.json_response({"error": "invalid_grant", "error_description": "no such grant"}, status=400)
         access, refresh = self.issue()
+        if self.go_on is not None:
+            await self.go_on.wait()
         return web.json_response(
             {"access_token": access, "refresh_token": refresh, "token_type": "bearer", "expires_in": self.life_s}
         )
