@@ -60,6 +60,11 @@ def not_right(have: dict[str, dict[str, int]], should: dict[str, dict[str, int]]
     return [f"{sku}: {have[sku]}, and by the books {should[sku]}" for sku in SKUS if have[sku] != should[sku]]
 
 
+def units_apart(have: dict[str, dict[str, int]], should: dict[str, dict[str, int]]) -> int:
+    """Return by how many units all counters together differ."""
+    return sum(abs(units - have[sku][name]) for sku in SKUS for name, units in should[sku].items())
+
+
 async def orders_that_differ(api: Api, name: str, market: Market) -> list[str]:
     """Name the orders of which more or fewer units are committed or shipped than the marketplace's book says."""
     booked: Counter[tuple[str, str, str]] = Counter()
