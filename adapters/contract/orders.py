@@ -326,7 +326,8 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
     a setting may change, but not below ``pull_floor_s``. ``hears``: deliveries are understood, within
     ``answer_within_s``, and are authentic by ``authentic_by``. ``returns``: it pulls returns. ``history_s``: how far
     back missed orders can be read. ``unpaid_s``: how long an unpaid order is kept there at most. ``commands``: what can
-    be said, ``whole_lines``: only of whole lines. ``reads_open``: open orders must be read again, since some changes
+    be said, ``whole_lines``: only of whole lines, ``whole_orders``: a shipment only of all that is left of an order.
+    ``reads_open``: open orders must be read again, since some changes
     (a shipment, a cancel) move no cursor.
     """
 
@@ -342,5 +343,6 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
     unpaid_s: float = 3_600.0
     commands: frozenset[CommandName] = frozenset()
     whole_lines: bool = False
+    whole_orders: bool = False
     reads_open: bool = True
     second_look_s: float = 120.0

@@ -492,6 +492,31 @@ async def test_parcels_that_left_together_are_told_each_with_what_is_in_it(
     assert [each["tracking"] for each in market.orders["o"]["packages"]] == ["T1", "T2"]
 
 
+async def test_a_kind_that_is_told_of_whole_orders_is_told_once_the_last_parcel_has_left(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    market.place("o", {"a": 3, "b": 1, "c": 1})
+    market.cancel("o", "c", 1)
+    desk.shipped["o", "La"] = 3
+    desk.parcels_are = [Parcel("T1", "sled", (("La", 3),), is_placed=True)]
+
+    def build() -> PlainOrders:
+        return PlainOrders(market.url, intake={"whole_orders": True})
+
+    async with running(ship="when_fulfilled", build=build) as engine:
+        calls = len(desk.calls)
+        await wait_until(lambda: len(desk.calls) > calls + 3, "it was read again")
+        assert not market.said
+        desk.shipped["o", "Lb"] = 1
+        desk.parcels_are.append(Parcel("T2", "sled", (("Lb", 1),), is_placed=True))
+        await wait_until(lambda: market.line("o", "b").get("shipped") == 1, "all is told")
+        entries = [each async for each in IntakeStore(engine.client, engine.keyspace, NAME).outbox()]
+
+    [said] = [command_of(each) for each in entries]
+    assert isinstance(said, Ship)
+    assert (said.tracking, dict(said.lines)) == ("T2", {"La": 3, "Lb": 1})
+
+
 async def test_an_order_that_stays_short_is_refused_once_after_the_time_that_was_set(
     market: Market, desk: PaperDesk, running: Running
 ) -> None:

@@ -9,7 +9,7 @@ import structlog
 from adapters.contract.orders import Acknowledge, Command, Intake, Order, Refuse, Ship
 from server.channels.inbound.desk import Desk
 from server.channels.inbound.outbox import BY_RULE, Outbox
-from server.channels.inbound.snapshots import is_whole, shipped_ahead
+from server.channels.inbound.snapshots import is_rest, is_whole, shipped_ahead
 from server.domain.channel_orders import Booked
 from server.domain.channels import ChannelSettings
 from server.domain.intake import ToRead
@@ -69,6 +69,8 @@ class Rules:
         parcels = await self._desk.parcels(self._channel, order.key)
         by_line = {line: pieces for line, pieces, _ in ahead}
         found = parcels_ahead(by_line, parcels, whole_lines=self._intake.whole_lines)
+        if self._intake.whole_orders:  # all at once, with the parcel that left last
+            found = [(found[-1][0], by_line)] if found and is_rest(order, by_line) else []
         for place, (parcel, lines) in enumerate(found):
             told |= {line: told[line] + pieces for line, pieces in lines.items()}
             command = Ship(

@@ -65,3 +65,9 @@ def is_whole(order: Order, line_key: str, shipped: int) -> bool:
     """Whether all that is not cancelled of a line has left."""
     line = next(line for line in order.lines if line.key == line_key)
     return shipped >= line.ordered - line.cancelled
+
+
+def is_rest(order: Order, pieces: Mapping[str, int]) -> bool:
+    """Whether these pieces of lines are all that is left of an order at the channel."""
+    left = {line.key: line.ordered - line.cancelled - line.shipped for line in order.lines if line.carries_stock}
+    return all(pieces.get(key, 0) >= count for key, count in left.items())
