@@ -35,7 +35,7 @@ run: $(RUN_STAMP) ## serve on http://127.0.0.1:8080 with a sample catalogue; ARG
 test: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## all tests but the long ones; TESTS=tests/telemetry/test_logs.py runs some, JOBS=4 sets how many at once
 	@$(BIN)/pytest $(TESTS) -m "not soak and not real" -n $(JOBS) --dist worksteal $(ARGS)
 
-test-real: $(TEST_STAMP) redis-server postgres ## the adapters against real shops: Vendure, and Medusa, which installs 680 MB into .cache the first time
+test-real: $(TEST_STAMP) redis-server postgres ## the adapters against real shops: Vendure, Oscar, and Medusa, which installs 680 MB into .cache the first time
 	@$(BIN)/pytest tests/channels/test_*_real.py -m "not soak" $(ARGS)
 
 soak: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## the tests that take minutes: kill -9 under load, long random runs, the fault table

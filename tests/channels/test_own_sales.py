@@ -297,8 +297,8 @@ async def test_the_extra_pushes_are_no_more_than_the_channel_s_own_sales(
     ("kind", "own_sale"),
     [
         ("allegro", "lowers"), ("amazon", "lowers"), ("emag", "lowers"), ("hepsiburada", "lowers"),
-        ("medusa", "subtracts"), ("n11", "lowers"), ("shopify", "lowers"), ("trendyol", "lowers"),
-        ("vendure", "subtracts"), ("webhook", "none"), ("woocommerce", "lowers"),
+        ("medusa", "subtracts"), ("n11", "lowers"), ("oscar", "subtracts"), ("shopify", "lowers"),
+        ("trendyol", "lowers"), ("vendure", "subtracts"), ("webhook", "none"), ("woocommerce", "lowers"),
     ],
 )  # fmt: skip
 def test_each_kind_says_what_it_does_to_its_number_when_it_sells(kind: str, own_sale: str) -> None:
@@ -309,6 +309,7 @@ def test_each_kind_says_what_it_does_to_its_number_when_it_sells(kind: str, own_
         "emag": ({}, ("username", "password")),
         "hepsiburada": ({"merchant_id": "0" * 36, "integrator": "me"}, ("service_key",)),
         "n11": ({}, ("app_key", "app_secret")),
+        "oscar": ({"base_url": "https://example.com"}, ("username", "password")),
         "shopify": ({"shop": "s.myshopify.com", "location_id": "1"}, ("access_token",)),
         "trendyol": ({"seller_id": 1}, ("api_key", "api_secret")),
         "vendure": ({"base_url": "http://127.0.0.1/admin-api"}, ("api_key",)),
