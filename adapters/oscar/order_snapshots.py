@@ -44,8 +44,13 @@ def meaning_of(status: str, options: OscarOptions) -> Meaning:
     return (own.get(status) if status else None) or MEANINGS.get(status.lower(), "open")
 
 
-def snapshot(row: OrderRow, lines: Sequence[tuple[LineRow, str]], options: OscarOptions, now_ms: int) -> Order | None:
-    """Return an order as it stands, its lines beside the keys of their listings; None: it is not an order yet."""
+def snapshot(
+    row: OrderRow, lines: Sequence[tuple[LineRow, str | None]], options: OscarOptions, now_ms: int
+) -> Order | None:
+    """Return an order as it stands; None: it is not an order yet.
+
+    Beside each line is the key of its listing; None: another partner has it, and ships it.
+    """
     meaning = meaning_of(row.status, options)
     if meaning == "none":
         return None
@@ -71,7 +76,7 @@ def _state(meaning: Meaning, lines: Sequence[OrderLine]) -> OrderState:
     return "closed" if meaning == "shipped" else "unpaid" if meaning == "unpaid" else "open"
 
 
-def _line(row: LineRow, listing: str, of_order: Meaning, options: OscarOptions) -> OrderLine:
+def _line(row: LineRow, listing: str | None, of_order: Meaning, options: OscarOptions) -> OrderLine:
     ordered = row.quantity
     pieces = pieces_of(row.shipping_status or "", ordered, options)
     of_line = meaning_of(row.status, options) if row.status and of_order == "open" else of_order
@@ -84,7 +89,8 @@ def _line(row: LineRow, listing: str, of_order: Meaning, options: OscarOptions) 
     before, after = (_for_one(text, ordered) for text in (row.price_incl_tax_excl_discounts, row.price_incl_tax))
     return OrderLine(
         key=row.key,
-        listing=listing,
+        listing=listing or "",
+        fulfilled_by="channel" if listing is None else "merchant",
         barcode=row.upc or "",
         sku_hint=row.partner_sku or "",
         title=row.title or "",

@@ -79,9 +79,9 @@ class Oscar(OscarStock):
         if row is None:
             return None
         found = yield from self._lines(row)
-        lines = list[tuple[LineRow, str]]()
+        lines = list[tuple[LineRow, str | None]]()
         for line in found:
-            listing = yield from self._listing(line)
+            listing = yield from self._records.key_of(line.record, line.partner_sku or "")
             lines.append((line, listing))
         order = snapshot(row, lines, self._options, round(now_s * 1000))
         shows_events = all(line.shipping_status is not None for line in found)
@@ -113,11 +113,6 @@ class Oscar(OscarStock):
                 return list(lines.values())
             query = page.next
         raise UnreadableOrderError(f"the lines of the order do not end after {PAGES_MAX} pages")
-
-    def _listing(self, line: LineRow) -> Exchange[str]:
-        if self._options.key_is == "sku" and line.partner_sku:
-            return line.partner_sku
-        return (yield from self._records.key_of(line.record))
 
     # -- what is said
 

@@ -60,7 +60,7 @@ class Records:
         self._partner = options.partner_id
         self._shop = shop
         self._numbers: dict[str, tuple[str, ...]] = {}
-        self._skus: dict[str, str] = {}
+        self._keys: dict[str, str | None] = {}
         self._counted: dict[str, bool] = {}
 
     def numbers_of(self, keys: Sequence[str]) -> Exchange[dict[str, str | Rejected]]:
@@ -85,14 +85,22 @@ class Records:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise unexpected(answer) from None
 
-    def key_of(self, number: str) -> Exchange[str]:
-        """Return the key under which a record is listed; empty: there is no such record."""
-        if not self._by_sku or not number:
-            return number
-        if number not in self._skus:
+    def key_of(self, number: str, sku: str) -> Exchange[str | None]:
+        """Return the key under which a record is listed, empty: there is no such record; None: it is another partner's.
+
+        ``sku``: its SKU, where that is known. Without partners and with the SKU nothing has to be asked.
+        """
+        if self._partner is None and (sku or not self._by_sku):
+            return sku if self._by_sku else number
+        if not number:
+            return ""
+        if number not in self._keys:
             record = yield from self.read(number)
-            self._skus[number] = record.partner_sku if record is not None and self._is_ours(record) else ""
-        return self._skus[number]
+            if record is None:
+                return ""
+            key = record.partner_sku if self._by_sku else number
+            self._keys[number] = key if self._is_ours(record) else None
+        return self._keys[number]
 
     def is_counted(self, record: StockRecord) -> Exchange[bool]:
         """Whether the shop counts the stock of a record's product: else it sells it whatever is in stock."""
@@ -136,7 +144,6 @@ class Records:
                 break
             query = page.next
         self._numbers = {sku: tuple(dict.fromkeys(found)) for sku, found in numbers.items()}
-        self._skus |= {number: sku for sku, found in self._numbers.items() for number in found}
 
     def _is_ours(self, record: StockRecord) -> bool:
         return self._partner is None or number_at_end(record.partner or "") == str(self._partner)

@@ -27,7 +27,11 @@ SKUS: Final = tuple(f"O-{number:03}" for number in range(1, 81))
 """What the shop sells, each a product of its own with nothing in stock."""
 UNCOUNTED: Final = "GIFT-1"
 """One whose product class does not count its stock."""
+FREES: Final = tuple(f"FREES-{number}" for number in (1, 2))
+"""Those of which the shop's own code frees what was allocated, as Oscar does not by itself."""
 USERNAME: Final = "admin@example.com"
+KEEPER: Final = "holdfast@example.com"
+"""Who Holdfast is there: of the staff, and may do no more than it needs."""
 HERE: Final = Path(__file__).parent / "oscar"
 FILES: Final = ("shop_settings.py", "shop_urls.py", "fill.py")
 INSTALL_S: Final = 600.0
@@ -49,18 +53,19 @@ class OscarServer:
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | {
             "DJANGO_SETTINGS_MODULE": "shop_settings",
             "OSCAR_DATABASE": str(database),
+            "OSCAR_KEEPER": KEEPER,
             "OSCAR_PASSWORD": password,
             "OSCAR_SECRET": secrets.token_hex(16),
             "OSCAR_USER": USERNAME,
             "PYTHONPATH": str(scratch),
         }
-        self.shop = Shop(self.url, USERNAME, password, database)
+        self.shop = Shop(self.url, USERNAME, KEEPER, password, database)
 
     def __enter__(self) -> Self:
         for name in FILES:
             shutil.copy(HERE / name, self._scratch)
         self._finish("-m", "django", "migrate", "--verbosity", "0")
-        wanted = {"skus": [*SKUS, UNCOUNTED], "uncounted": [UNCOUNTED]}
+        wanted = {"skus": [*SKUS, *FREES, UNCOUNTED], "uncounted": [UNCOUNTED]}
         filled = self._finish("fill.py", given=msgspec.json.encode(wanted).decode())
         self.shop.made = msgspec.json.decode(filled, type=dict[str, tuple[int, int]])
         self.start()

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.channels.oscar.shop import BUYER, Order, RefusedByShopError
-from tests.channels.oscar_server import OSCAR_TIMEOUT_S, SKUS, OscarServer
+from tests.channels.oscar_server import FREES, OSCAR_TIMEOUT_S, SKUS, OscarServer
 from tests.channels.shop_loop import CHANNEL, DONE_S, FEED, FEED_ENVIRONMENT, LOOK_S, ShopLoop
 from tests.channels.webhook_receiver import WebhookReceiver
 from tests.conftest import wait_until
@@ -71,13 +71,13 @@ class OscarLoop(ShopLoop):
 @pytest.fixture
 async def feed() -> AsyncIterator[WebhookReceiver]:
     async with WebhookReceiver() as receiver:
-        receiver.stock(*SKUS)
+        receiver.stock(*SKUS, *FREES)
         yield receiver
 
 
 @pytest.fixture
 def server(oscar: OscarServer, feed: WebhookReceiver, start_server: Callable[..., Server]) -> Server:
-    secrets = {"SHOP_USER": oscar.shop.username, "SHOP_PASSWORD": oscar.shop.password, **FEED_ENVIRONMENT}
+    secrets = {"SHOP_USER": oscar.shop.keeper, "SHOP_PASSWORD": oscar.shop.password, **FEED_ENVIRONMENT}
     return start_server(toml=CONFIGURED % oscar.url + FEED % feed.hook, environment=secrets)
 
 
@@ -85,7 +85,7 @@ def server(oscar: OscarServer, feed: WebhookReceiver, start_server: Callable[...
 async def api(server: Server) -> AsyncIterator[Api]:
     async with opened(server) as api:
         prices = {"price": "12.90", "currency": "GBP"}
-        listings = [{"sku": sku, "key": sku, **prices} for sku in SKUS[FIRST : FIRST + 6]]
+        listings = [{"sku": sku, "key": sku, **prices} for sku in (*SKUS[FIRST : FIRST + 6], *FREES)]
         (await api.put("/v1/channels/shop/listings", {"listings": listings})).ok()
         yield api
     assert [fault for fault in server.faults if msgspec.json.decode(fault)["event"] not in SHOP_IS_AWAY] == []
@@ -110,6 +110,19 @@ async def test_what_is_shipped_here_is_shipped_there_once(api: Api, feed: Webhoo
 
 async def test_what_is_shipped_there_leaves_here(api: Api, feed: WebhookReceiver, loop: OscarLoop) -> None:
     await loop.check_that_what_is_shipped_there_leaves_here(api, feed, SKUS[FIRST + 2])
+
+
+@pytest.mark.parametrize("sku", FREES)
+async def test_a_shop_that_frees_what_was_allocated_ends_equal(
+    sku: str, api: Api, feed: WebhookReceiver, loop: OscarLoop, oscar: OscarServer
+) -> None:
+    if sku == FREES[0]:
+        await loop.check_that_an_order_lowers_all_and_a_cancel_raises_all(api, feed, sku)
+    else:
+        await loop.check_that_what_is_shipped_here_is_shipped_there_once(api, feed, sku)
+
+    level = await asyncio.to_thread(oscar.shop.level, sku)
+    assert (level.num_allocated, level.num_in_stock) == (0, 10 if sku == FREES[0] else 8)
 
 
 async def test_what_is_refused_here_is_cancelled_there(api: Api, feed: WebhookReceiver, loop: OscarLoop) -> None:

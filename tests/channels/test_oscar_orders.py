@@ -100,6 +100,18 @@ class TestOscarOrders(OrdersConformance[OscarSimulator]):
 
         assert [line.listing for line in order.lines] == ["SKU-100", "SKU-101"]
 
+    @pytest.mark.parametrize("key_is", ["id", "sku"])
+    async def test_a_line_that_another_partner_ships_takes_no_stock(self, key_is: str, seller: Seller) -> None:
+        simulator = self.simulated(seller)
+        simulator.line_fields = ("partner_sku",)
+        simulator.others.add(self.key(1))
+        number = simulator.place((self.key(0), 2), (self.key(1), 1))
+
+        order = await self.with_options(seller, key_is=key_is, partner_id=1).order(number)
+
+        listing = "SKU-100" if key_is == "sku" else "100"
+        assert [(line.listing, line.fulfilled_by) for line in order.lines] == [(listing, "merchant"), ("", "channel")]
+
     async def test_money_is_of_one_piece(self, seller: Seller) -> None:
         order = await seller.order(self.simulated(seller).place((self.key(0), 3)))
 

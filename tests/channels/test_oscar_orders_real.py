@@ -44,7 +44,7 @@ class Reader:
 
     def __init__(self, shop: Shop, transport: Transport, password: str, **options: Any) -> None:
         typed = msgspec.convert({"base_url": shop.url, **options}, ADAPTER.options)
-        self._adapter = ADAPTER.build(typed, {"username": shop.username, "password": password or shop.password})
+        self._adapter = ADAPTER.build(typed, {"username": shop.keeper, "password": password or shop.password})
         self._transport = transport
         self.lost = ""
 

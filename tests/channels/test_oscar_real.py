@@ -32,7 +32,7 @@ class Meeting:
 
     def adapter(self, password: str = "", **options: Any) -> Driven:
         typed = msgspec.convert({"base_url": self.shop.url, **options}, ADAPTER.options)
-        credentials = {"username": self.shop.username, "password": password or self.shop.password}
+        credentials = {"username": self.shop.keeper, "password": password or self.shop.password}
         return Driven(ADAPTER.build(typed, credentials), self.send)
 
     async def send(self, request: Request) -> Answer:

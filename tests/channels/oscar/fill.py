@@ -13,12 +13,19 @@ import django
 django.setup()
 
 from django.contrib.auth import get_user_model  # noqa: E402  # Django has to be set up before
+from django.contrib.auth.models import Permission  # noqa: E402
 from oscar.core.loading import get_model  # noqa: E402
 
 wanted = json.load(sys.stdin)
-get_user_model().objects.create_superuser(
-    username=os.environ["OSCAR_USER"], email=os.environ["OSCAR_USER"], password=os.environ["OSCAR_PASSWORD"]
-)
+for name, is_all_powerful in ((os.environ["OSCAR_USER"], True), (os.environ["OSCAR_KEEPER"], False)):
+    user = get_user_model().objects.create_user(
+        username=name, email=name, password=os.environ["OSCAR_PASSWORD"], is_staff=True, is_superuser=is_all_powerful
+    )
+    # What docs/channels.md asks for.
+    granted = (
+        "view_order", "view_line", "view_product", "view_productclass", "view_stockrecord", "change_stockrecord",
+    )  # fmt: skip
+    user.user_permissions.set(Permission.objects.filter(codename__in=granted))
 get_model("address", "Country").objects.create(
     iso_3166_1_a2="GB", iso_3166_1_a3="GBR", iso_3166_1_numeric="826", printable_name="United Kingdom",
     name="United Kingdom", is_shipping_country=True,

@@ -87,11 +87,14 @@ class Browser:
 
 
 class Shop:
-    """A running shop. ``made``: the numbers of the product and of the stock record of each SKU."""
+    """A running shop. ``made``: the numbers of the product and of the stock record of each SKU.
 
-    def __init__(self, url: str, username: str, password: str, database: Path) -> None:
+    ``keeper`` is who Holdfast is there; the hand itself has another name, and the same password.
+    """
+
+    def __init__(self, url: str, username: str, keeper: str, password: str, database: Path) -> None:
         self.url = url
-        self.username, self.password = username, password
+        self.username, self.keeper, self.password = username, keeper, password
         self.made: dict[str, tuple[int, int]] = {}
         self._database = database
         self._token = b64encode(f"{username}:{password}".encode()).decode()
