@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from adapters.contract.adapter import Adapter
+from adapters.contract.installed import shadowed
 from adapters.contract.tokens import Grant
 from server.channels.connection import adapter_registry
 from server.channels.inbound.hearing import Hearing, Hearings
@@ -42,6 +43,8 @@ def channel_plans(
     ``publishes``: this process needs their credentials. ``seals``: encrypts those that change; None: there is no key.
     """
     plans: dict[str, list[ChannelPlan]] = {}
+    for problem in shadowed() if channels and publishes else ():
+        log.warning("kind_not_used", reason=problem)
     try:
         for channel in channels:
             adapter_registry.check(channel.settings, channel.credentials.names)

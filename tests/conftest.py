@@ -6,8 +6,7 @@ restarts a store asks for ``own_store``.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from inspect import isawaitable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from itertools import count
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ import pytest
 import uvloop
 from redis.asyncio import Redis
 
+from adapters.testing.waiting import DEADLINE_S, wait_until
 from server.domain.locations import Location
 from server.store.connection import connect
 from server.store.keys import PARTITIONS, ChannelKeys, Keyspace
@@ -25,10 +25,10 @@ from server.store.repositories.locations import LocationStore
 from tests.support import longest_scripts
 from tests.support.stores import REDIS7, StoreProcess, start_redis7, start_valkey
 
+__all__ = ["DEADLINE_S", "wait_until"]
+
 DAY_S: Final = 86_400
 RETENTION: Final = Retention(life_max_s=7 * DAY_S, idempotency_s=DAY_S, ended_s=7 * DAY_S, fulfilled_s=90 * DAY_S)
-DEADLINE_S: Final = 20.0
-"""When waiting becomes failing; nothing that a test waits for takes a tenth of it."""
 _KNOWN_OUTSIDE: Final = {PARTITIONS, "hf:apikeys"}
 _numbers = count(1)
 
@@ -60,27 +60,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_testnodedown(node: Any) -> None:
     """Take the longest scripts of a worker over."""
     longest_scripts.merge(getattr(node, "workeroutput", {}).get("longest_us", {}))
-
-
-async def wait_until(
-    condition: Callable[[], bool | Awaitable[bool]],
-    what: str = "the condition",
-    within_s: float = DEADLINE_S,
-    every_s: float = 0.001,
-) -> None:
-    """Wait for a condition, plain or awaitable, and fail if it does not come true. ``every_s``: how often to look."""
-    deadline = asyncio.timeout(within_s)
-    try:
-        async with deadline:
-            while True:
-                holds = condition()
-                if await holds if isawaitable(holds) else holds:
-                    return
-                await asyncio.sleep(every_s)
-    except TimeoutError:
-        if not deadline.expired():
-            raise
-    raise AssertionError(f"still not so after {within_s:g} s: {what}")
 
 
 async def now_ms(client: Redis) -> int:
@@ -184,6 +163,7 @@ async def stray_keys(client: Redis) -> list[str]:
             keyspace.likeness,
             keyspace.secrets,
             keyspace.erased_orders,
+            keyspace.order_channels,
             *keyspace.publishing,
             *keyspace.insight,
             *ChannelKeys(keyspace, channel).all,

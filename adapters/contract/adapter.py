@@ -9,14 +9,15 @@ in ``server/channels``, one implementation for all channels. An exchange with th
         return {item.key: Applied() for item in items}
 
 A new adapter is one file ``adapters/<kind>.py`` with ``ADAPTER = Kind(...)`` in it, and its test. A kind that needs
-several files is a folder ``adapters/<kind>/`` whose ``__init__.py`` has the ``ADAPTER``.
+several files is a folder ``adapters/<kind>/`` whose ``__init__.py`` has the ``ADAPTER``. A kind can also be in another
+package, see :mod:`adapters.contract.installed`.
 """
 
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -25,6 +26,10 @@ from adapters.contract.limits import CostLeft, Limit
 from adapters.contract.orders import Command, CommandOutcome, Confirmation, Delivery, Heard, Intake, Order, Pulled
 from adapters.contract.stock import Item, Notice, Outcome, Outcomes, StillPending, Ticket
 from adapters.contract.tokens import Grant
+
+CONTRACT: Final = 1
+"""The number of this contract. It rises where a kind that was written for the one before would be wrong."""
+_NO_KINDS: Final = frozenset({"contract", "testing"})
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +140,8 @@ class Kind(msgspec.Struct, frozen=True):
     ValueError with what is wrong.
 
     ``grant``: for credentials that change, how they are asked for; the engine keeps them. ``sign_in_with`` is then what
-    a person can bring to begin, the usual one first.
+    a person can bring to begin, the usual one first. ``contract``: in another package the :data:`CONTRACT` that it is
+    written for, as a number, so that another one is noticed; 0: the kind is released together with the contract.
     """
 
     name: str
@@ -146,11 +152,12 @@ class Kind(msgspec.Struct, frozen=True):
     optional_credentials: tuple[str, ...] = ()
     grant: Callable[[Any, Mapping[str, str]], Grant] | None = None
     sign_in_with: tuple[str, ...] = ()
+    contract: int = 0
 
 
 def kinds() -> dict[str, Kind]:
-    """Find every kind of adapter: each module and folder of ``adapters`` except this contract has an ``ADAPTER``."""
+    """Find our own kinds: each module and folder of ``adapters`` but the contract and the suites has an ``ADAPTER``."""
     package = importlib.import_module("adapters")
-    modules = [name for _, name, _ in pkgutil.iter_modules(package.__path__) if name != "contract"]
+    modules = [name for _, name, _ in pkgutil.iter_modules(package.__path__) if name not in _NO_KINDS]
     found: list[Kind] = [importlib.import_module(f"adapters.{name}").ADAPTER for name in sorted(modules)]
     return {kind.name: kind for kind in found}

@@ -156,11 +156,13 @@ class ReturnCase(msgspec.Struct, frozen=True, kw_only=True):
 class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
     """An order on a page that cannot be understood, while the others can: a person has to look. ``key`` may be empty.
 
+    On a page of returns it is one of those: ``case`` is the channel's name of it, and ``key`` that of its order.
     ``reason`` names the field that is wrong, and quotes nothing of the order: that may be personal.
     """
 
     key: str
     reason: str
+    case: str = ""
 
 
 class Pulled(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from adapters.contract import confirmation
-from adapters.contract.commands import one_after_another, over_packages
+from adapters.contract.commands import one_after_another, over_packages, part_of_named
 from adapters.contract.errors import ChannelError, UnknownResultError
 from adapters.contract.http import COMMANDS, Answer, Exchange, Request, check_command, excerpt
 from adapters.contract.orders import (
@@ -98,6 +98,9 @@ class Commands:
         """Say that parcels have left; what is in none is packed first."""
         if not command.tracking:
             return Refused(code="tracking", reason="Hepsiburada takes an own parcel with its tracking number only")
+        not_whole = part_of_named(command, _living(order))
+        if not_whole is not None:
+            return not_whole
         packages, rest = _fitting(command, order)
         if packages is None:
             return _MOVED_ON

@@ -167,15 +167,16 @@ class OrdersPage(msgspec.Struct, frozen=True):
 
 
 class ReturnsPage(msgspec.Struct, frozen=True):
-    """A page of returns."""
+    """A page of returns, each to be read by itself, too."""
 
-    returns: list[ReturnRow]
+    returns: list[msgspec.Raw]
 
 
 class Numbered(msgspec.Struct, frozen=True):
-    """What can be read of an order that cannot be read."""
+    """What can be read of an order, or a return, that cannot be read."""
 
     id: str = ""
+    order_id: str = ""
 
 
 def read(rows: Iterable[msgspec.Raw]) -> tuple[list[OrderRow], list[Unreadable]]:
@@ -189,12 +190,28 @@ def read(rows: Iterable[msgspec.Raw]) -> tuple[list[OrderRow], list[Unreadable]]
     return orders, unreadable
 
 
+def read_returns(rows: Iterable[msgspec.Raw]) -> tuple[list[ReturnRow], list[Unreadable]]:
+    """Return the returns of a page, and those that are of another form."""
+    returns, unreadable = list[ReturnRow](), list[Unreadable]()
+    for row in rows:
+        try:
+            returns.append(msgspec.json.decode(row, type=ReturnRow))
+        except msgspec.ValidationError as error:
+            names = _names_of(row)
+            unreadable.append(Unreadable(key=names.order_id, case=names.id, reason=f"a return: {error}"))
+    return returns, unreadable
+
+
 def number_of(row: msgspec.Raw) -> str:
-    """Return the key of an order, also of one that cannot be read; empty: not even that."""
+    """Return the key of an order or a return, also of one that cannot be read; empty: not even that."""
+    return _names_of(row).id
+
+
+def _names_of(row: msgspec.Raw) -> Numbered:
     try:
-        return msgspec.json.decode(row, type=Numbered).id
+        return msgspec.json.decode(row, type=Numbered)
     except msgspec.ValidationError:
-        return ""
+        return Numbered()
 
 
 def in_ms(at: datetime) -> int:

@@ -14,6 +14,7 @@ import msgspec
 
 from adapters.contract import confirmation, http
 from adapters.contract.adapter import Capabilities
+from adapters.contract.commands import part_of_named
 from adapters.contract.errors import UnknownResultError, UnreadableOrderError
 from adapters.contract.http import Exchange
 from adapters.contract.orders import (
@@ -42,6 +43,7 @@ from adapters.medusa.order_rows import (
     in_ms,
     number_of,
     read,
+    read_returns,
 )
 from adapters.medusa.order_snapshots import return_case, snapshot
 from adapters.medusa.shop import MedusaOptions, Refusal, part
@@ -115,12 +117,15 @@ class Medusa(MedusaStock):
         walk = Walk.at(cursor)
         answer = yield from self._shop.get("/returns", _page(walk, RETURN_FIELDS), ReturnsPage, http.ORDERS)
         rows = answer.returns if answer is not None else []
-        cases = [return_case(each) for each in rows]
-        step = walk.after(
-            [Row(each.id, in_ms(each.updated_at)) for each in rows], is_full=len(rows) == PAGE, now_s=now_s
-        )
+        found, unreadable = read_returns(rows)
+        times = {each.id: in_ms(each.updated_at) for each in found}
+        met = [Row(key, times.get(key)) for key in map(number_of, rows)]
+        step = walk.after(met, is_full=len(rows) == PAGE, now_s=now_s)
         return Pulled(
-            cursor=step.walk.cursor, returns=tuple(case for case in cases if case is not None), more=step.more
+            cursor=step.walk.cursor,
+            returns=tuple(case for case in map(return_case, found) if case is not None),
+            unreadable=tuple(unreadable),
+            more=step.more,
         )
 
     # -- what is said
@@ -153,6 +158,9 @@ class Medusa(MedusaStock):
         known = {each.key for each in order.packages}
         if command.package and command.package not in known:  # the shop would answer 500
             return Superseded(reason=f"the order has no parcel {command.package}")
+        refused = part_of_named(command, order.packages)
+        if refused is not None:
+            return refused
         if not parcel:
             if not _fit(command.lines, order):
                 return Superseded(reason="not so many of these pieces are without a parcel any more")

@@ -93,15 +93,18 @@ def cases_of(raw: list[msgspec.Raw]) -> tuple[list[ReturnCase], list[Unreadable]
         try:
             cases.append(_case(_decode(each)))
         except msgspec.MsgspecError as error:
-            unreadable.append(Unreadable(key=_order_of(each), reason=f"a claim: {error}"))
+            order, case = _names_of(each)
+            unreadable.append(Unreadable(key=order, case=case, reason=f"a claim: {error}"))
     return cases, unreadable
 
 
-def _order_of(raw: msgspec.Raw) -> str:
+def _names_of(raw: msgspec.Raw) -> tuple[str, str]:
+    """Return the number of the order, and the name of the claim, as far as they can be read."""
     try:
-        return text(_decode_any(raw).get("orderNumber"))
+        fields = _decode_any(raw)
     except msgspec.MsgspecError:
-        return ""
+        return "", ""
+    return text(fields.get("orderNumber")), text(fields.get("id"))
 
 
 def _case(row: ClaimRow) -> ReturnCase:

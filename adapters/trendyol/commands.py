@@ -8,7 +8,13 @@ from urllib.parse import quote
 import msgspec
 
 from adapters.contract import confirmation
-from adapters.contract.commands import one_after_another, over_packages
+from adapters.contract.commands import (
+    PART_OF_PACKAGE,
+    one_after_another,
+    over_packages,
+    part_of_named,
+    whole_packages,
+)
 from adapters.contract.errors import UnavailableError
 from adapters.contract.http import COMMANDS, Answer, Exchange, Request, check_status, json_as
 from adapters.contract.orders import (
@@ -123,15 +129,25 @@ class Commands:
         told = command.url if self._carrier == "link" else command.tracking
         if not told:
             return Refused(code="tracking", reason="Trendyol takes a parcel of the seller's own with its tracking only")
-        if command.package:
-            packages = [package for package in living(order) if package.key == command.package]
-        else:
-            found = over_packages(command.lines, living(order)) or {}
-            packages = [package for package in living(order) if package.key in found]
+        waiting = [package for package in living(order) if command.package in ("", package.key)]
+        packages = whole_packages(command.lines, waiting)
+        if packages is None:
+            return part_of_named(command, waiting) or self._part(command, order, waiting)
         if not packages:
             return _moved(order)
         path, body = self._tracking(command)
         return [self._package(package, path, body) for package in packages]
+
+    def _part(self, command: Ship, order: Order, waiting: Sequence[Package]) -> Refused | Superseded:
+        """Refuse a part of a package: its number is that of the whole, and its parts would be other packages."""
+        found = over_packages(command.lines, waiting)
+        if found is None:
+            return _moved(order)
+        names = ", ".join(found)
+        return Refused(
+            code=PART_OF_PACKAGE,
+            reason=f"Trendyol has one tracking number for a whole package: divide {names} in the seller panel first",
+        )
 
     def _tracking(self, command: Ship) -> tuple[str, dict[str, Any]]:
         if self._carrier == "link":

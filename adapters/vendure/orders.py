@@ -13,6 +13,7 @@ import msgspec
 
 from adapters.contract import confirmation, http
 from adapters.contract.adapter import Capabilities
+from adapters.contract.commands import part_of_named
 from adapters.contract.errors import SpoiledError, UnreadableOrderError
 from adapters.contract.http import Exchange
 from adapters.contract.orders import (
@@ -124,6 +125,9 @@ class Vendure(VendureStock):
         return (yield from self._session.ask("orders", ORDERS, {"options": options}, OrdersAnswer, http.ORDERS))
 
     def _ship(self, command: Ship, order: Order) -> Exchange[CommandOutcome]:
+        refused = part_of_named(command, order.packages)
+        if refused is not None:
+            return refused
         parcel = command.package or confirmation.half_done(command, order)
         if not parcel:
             arguments = {"method": command.carrier, "trackingCode": command.tracking}

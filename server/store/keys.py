@@ -90,6 +90,8 @@ class Keyspace:
         # Of the documents of orders; no script knows them, see ``repositories/order_privacy.py``.
         self.secrets = f"hf:{{{partition}}}:secrets"
         """Hash: what is secret and shown nowhere, by its name."""
+        self.order_channels = f"hf:{{{partition}}}:order_channels"
+        """Hash: channel -> when its orders began to be taken in last; no script knows it, see ``booked_orders.py``."""
         self.erased_orders = f"hf:{{{partition}}}:erased_orders"
         """Hash: channel NUL order number -> when its personal data was erased."""
 

@@ -322,6 +322,22 @@ class TestHepsiburadaOrders(OrdersConformance[HepsiburadaSimulator]):
         assert isinstance(await seller.say(command, await seller.order(number)), Superseded)
         assert isinstance(await seller.say(Ship(order=number, lines=((key, 2),)), await seller.order(number)), Refused)
 
+    async def test_a_package_that_is_named_leaves_whole(self, seller: Seller) -> None:
+        number = seller.simulator.place(("KEY-0", 3))
+        [key] = seller.simulator.truth[number]
+        assert isinstance(await seller.say(Acknowledge(order=number), await seller.order(number)), Done)
+        order = await seller.order(number)
+        [package] = [each for each in order.packages if each.state == "living"]
+        seller.simulator.carried_out.clear()
+        part = Ship(order=number, lines=((key, 2),), package=package.key, tracking="TR-1")
+
+        outcome = await seller.say(part, order)
+
+        assert isinstance(outcome, Refused)
+        assert outcome.code == "part_of_package"
+        assert seller.simulator.carried_out.total() == 0
+        assert isinstance(await seller.say(msgspec.structs.replace(part, lines=((key, 3),)), order), Done)
+
     async def test_an_invoice_is_of_a_package_and_told_once(self, seller: Seller) -> None:
         simulator = self.simulated(seller)
         number = simulator.place(("KEY-0", 2))

@@ -402,6 +402,40 @@ class TestTrendyolOrders(OrdersConformance[TrendyolSimulator]):
         no_number = Ship(order=number, lines=lines)
         assert isinstance(await own.say(no_number, order), Refused)
 
+    async def test_a_part_of_a_package_gets_no_tracking_since_all_of_it_would(self, seller: Seller) -> None:
+        own, simulator = self.with_options(seller, carrier="own"), self.simulated(seller)
+        number = simulator.place(("key-0", 3), ("key-1", 1))
+        order = await own.order(number)
+        [one, other] = [line.key for line in order.lines]
+        [package] = order.packages
+
+        for lines in (((one, 2),), ((one, 3),), ((other, 1),)):
+            for name in ("", package.key):
+                outcome = await own.say(Ship(order=number, lines=lines, package=name, tracking="1Z"), order)
+                assert isinstance(outcome, Refused)
+                assert outcome.code == "part_of_package"
+                assert package.key in outcome.reason
+        too_many = Ship(order=number, lines=((one, 4),), tracking="1Z")
+        assert isinstance(await own.say(too_many, order), Superseded)
+        assert simulator.carried_out.total() == 0
+
+    async def test_a_package_that_has_just_these_pieces_gets_the_tracking_of_them(self, seller: Seller) -> None:
+        own, simulator = self.with_options(seller, carrier="own"), self.simulated(seller)
+        number = simulator.place(("key-0", 3))
+        simulator.split(number)
+        order = await own.order(number)
+        living = {sum(of for _, of in each.lines): each.key for each in order.packages if each.state == "living"}
+        [line] = order.lines
+
+        for pieces, tracking in ((2, "1Z2"), (1, "1Z1")):
+            command = Ship(order=number, lines=((line.key, pieces),), tracking=tracking)
+            assert await own.say(command, await own.order(number)) == Done()
+
+        tracked = {each.key: each.tracking for each in (await own.order(number)).packages}
+        assert (tracked[living[2]], tracked[living[1]]) == ("1Z2", "1Z1")
+        together = Ship(order=number, lines=((line.key, 3),), tracking="1Z3")
+        assert await own.say(together, await own.order(number)) == Done()
+
     async def test_the_carrier_of_the_channel_tells_itself_that_a_parcel_left(self, seller: Seller) -> None:
         intake = self.with_options(seller, carrier="trendyol").adapter.capabilities.intake
         assert intake is not None
@@ -462,6 +496,21 @@ class TestTrendyolOrders(OrdersConformance[TrendyolSimulator]):
         pulled = await converse(seller.adapter.pull_returns(cursor, seller.now_s), seller.send)
         assert pulled.returns[0].key == newer["id"]
         assert pulled.returns[0].state == "asked"
+
+    async def test_a_claim_that_cannot_be_read_is_named_and_hides_no_other(self, seller: Seller) -> None:
+        simulator = self.simulated(seller)
+        number = simulator.place(("key-0", 2))
+        good, bad = simulator.claim(number), simulator.claim(number)
+        bad["items"] = "none"
+
+        pulled = await converse(
+            seller.adapter.pull_returns(seller.adapter.first_cursor(START_MS - 1), seller.now_s), seller.send
+        )
+
+        assert [case.key for case in pulled.returns] == [good["id"]]
+        [unreadable] = pulled.unreadable
+        assert (unreadable.key, unreadable.case) == (number, bad["id"])
+        assert "items" in unreadable.reason
 
     @pytest.mark.parametrize(("accept", "status"), [(True, "Accepted"), (False, "Unresolved")])
     async def test_a_claim_is_settled_unit_by_unit(self, accept: bool, status: str, seller: Seller) -> None:

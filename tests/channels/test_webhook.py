@@ -22,9 +22,9 @@ from adapters.contract.errors import (
 )
 from adapters.contract.http import Request
 from adapters.contract.stock import Applied, Item, Rejected, Retry, Unknown
+from adapters.testing import driving
 from adapters.webhook import ADAPTER, Options
 from server.channels.connection.http_transport import Transport
-from tests.channels import driving
 from tests.channels.conformance import Conformance
 from tests.channels.driving import Driven
 from tests.channels.webhook_receiver import BEARER, OTHER_SECRET, SECRET, WILL_NOT, WebhookReceiver

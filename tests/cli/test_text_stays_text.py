@@ -65,6 +65,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "barcodes scan": (HOSTILE,),
     "channels dead-letters": (NAME,),
     "channels delete-listing": ("shop", "--sku", HOSTILE),
+    "channels kinds": (),
     "channels listings": ("shop", "listings.csv", "--new", "--report", "bad.csv"),
     "channels reconcile": (NAME,),
     "channels remove": (NAME, "--yes"),
@@ -112,8 +113,8 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
 LISTING: Final = {"inbox", "orders", "outbox"}
 """Those that list something without the name of a part behind them."""
 ALSO_JSON: Final = (
-    "channels dead-letters", "channels status", "inbox", "keys list", "orders", "orders show", "outbox", "show",
-    "verify",
+    "channels dead-letters", "channels kinds", "channels status", "inbox", "keys list", "orders", "orders show",
+    "outbox", "show", "verify",
 )  # fmt: skip
 ALSO_CSV: Final = ("channels unlisted", "report cover", "report sales", "report velocity")
 FORMS: Final = {"--json": ALSO_JSON, "--csv": ALSO_CSV}

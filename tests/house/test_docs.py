@@ -13,6 +13,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from adapters.contract.adapter import Kind, kinds
 from adapters.contract.http import Answer, Request
+from adapters.contract.orders import CommandName
 from adapters.contract.stock import Applied, Item, Rejected
 from server.channels.connection.adapter_registry import check
 from server.channels.inbound.taking import FAILED, UNKNOWN_THERE, UNREADABLE
@@ -114,7 +115,7 @@ PAGES = [
         *sorted((ROOT / "docs").rglob("*.md")),
     ]
 ]
-FOLDERS = ("server", "adapters", "lua", "bench", "tests", "deploy", "docs")
+FOLDERS = ("server", "adapters", "lua", "bench", "tests", "deploy", "docs", "examples")
 
 
 def missing_paths(text: str) -> list[str]:
@@ -309,6 +310,63 @@ def test_what_a_kind_was_held_against_has_a_date_and_a_version_where_it_is_a_ser
         lane = "make test-real" if "pytest.mark.real" in met.read_text() else "make test"
         assert f"in each `{lane}`" in real
         assert any(version in real for version in versions_installed(kind))
+
+
+ABILITIES = (
+    "Stock", "Prices", "Read back", "Orders read", "Heard", "Returns",
+    "`acknowledge`", "`refuse`", "`ship`", "`invoice`", "`settle_return`", "`label`",
+)  # fmt: skip
+SWITCHED_ON: dict[str, dict[str, Any]] = {
+    "trendyol": {"carrier": "own"},
+    "hepsiburada": {"carrier": "own", "refusal_reason_ids": {"out_of_stock": 1}},
+}
+"""Options without which a kind can less."""
+
+
+def proven() -> tuple[list[str], dict[str, list[str]]]:
+    """Read the table of abilities: its head, and by kind how each was proven."""
+    _, _, section = read(CHANNELS).partition("\n## What each kind can, and how each of it was proven\n")
+    [head] = re.findall(r"^\| Kind \| (.*) \|$", section.partition("\n## ")[0], re.MULTILINE)
+    rows = re.findall(r"^\| \[`([^`]+)`\]\(#[^)]+\) \| (.*) \|$", section.partition("\n## ")[0], re.MULTILINE)
+    return head.split(" | "), {kind: cells.split(" | ") for kind, cells in rows}
+
+
+def test_the_table_of_abilities_has_every_kind_and_every_ability() -> None:
+    head, by_kind = proven()
+
+    assert tuple(head) == ABILITIES
+    assert differences(kinds(), by_kind) == NO_DIFFERENCE
+    assert set(get_args(CommandName)) == {name.strip("`") for name in ABILITIES if name.startswith("`")}
+
+
+@pytest.mark.parametrize("kind", kinds().values(), ids=kinds())
+def test_the_table_of_abilities_says_what_the_capabilities_say(kind: Kind) -> None:
+    [example] = [tomllib.loads(block)["channels"] for block in blocks("toml", chapter_of(kind.name))]
+    [channel] = example.values()
+    names = {*kind.credentials, *kind.optional_credentials}
+    options = msgspec.convert({**channel["options"], **SWITCHED_ON.get(kind.name, {})}, kind.options)
+    able = kind.build(options, dict.fromkeys(names, SECRET)).capabilities
+    intake = able.intake
+    there = [True, able.takes_price, able.read_items_max > 0]
+    there += [intake is not None and intake.pulls, intake is not None and intake.hears]
+    there += [intake is not None and intake.returns]
+    there += [intake is not None and name.strip("`") in intake.commands for name in ABILITIES[6:]]
+
+    assert [cell != "–" for cell in proven()[1][kind.name]] == there
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_no_ability_is_said_to_be_proven_by_what_the_kind_was_not_held_against(kind: str) -> None:
+    real, official, _ = held_against()[kind]
+    tests = {path.name for path in (ROOT / "tests" / "channels").glob(f"test_{kind}*_real.py")}
+    allowed = {"–", "S"} | ({"O"} if not official.startswith("nothing") else set())
+    allowed |= {"R"} if tests else {"H"} if not real.startswith(("nothing", "none")) else set()
+
+    cells = proven()[1][kind]
+
+    assert set(cells) <= allowed
+    of_orders = [cell for cell, name in zip(cells, ABILITIES, strict=True) if name not in ABILITIES[:3]]
+    assert "R" not in of_orders or f"test_{kind}_orders_real.py" in tests
 
 
 @pytest.mark.parametrize("kind", kinds().values(), ids=kinds())

@@ -70,6 +70,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.cli": LEAVES | (_BELOW_APP - {"server.api"}) | {"server.app", "server.order_parts", "server.workers"},
     "server.__main__": LEAVES | {"server.cli"},
     "adapters.contract": frozenset(),
+    "adapters.testing": frozenset({"adapters.contract", "server.channels", "server.domain", "server.store"}),
     "adapters": frozenset({"adapters.contract"}),
 }
 """domain <- schemas, store <- service, insight <- streams <- api, channels <- app <- cli. Within the store: keys,
@@ -310,6 +311,9 @@ def test_the_modules_that_the_rules_are_about_are_found() -> None:
         ("adapters.shopify.stock", "from adapters import trendyol"),
         ("adapters.shopify", "from server.domain import outcomes"),
         ("adapters.contract.adapter", "import server.domain.outcomes"),
+        ("adapters.shopify", "from adapters.testing.simulator import Simulator"),
+        ("server.channels.planted", "from adapters.testing.waiting import wait_until"),
+        ("adapters.testing.planted", "from adapters.trendyol import ADAPTER"),
     ],
 )
 def test_an_import_that_points_the_wrong_way_is_found(module: str, source: str) -> None:

@@ -20,6 +20,7 @@ PAGES = [
         ROOT / "README.md",
         ROOT / "lua" / "README.md",
         ROOT / "adapters" / "README.md",
+        ROOT / "examples" / "adapter" / "README.md",
         *sorted((ROOT / "docs").rglob("*.md")),
     ]
 ]

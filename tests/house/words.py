@@ -10,7 +10,7 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
 GLOSSARY: Final[dict[str, Any]] = tomllib.loads((ROOT / "docs" / "glossary.toml").read_text("utf-8"))
-SEARCHED: Final = ("server", "adapters", "lua", "bench", "tests", "docs", "deploy")
+SEARCHED: Final = ("server", "adapters", "lua", "bench", "tests", "docs", "deploy", "examples")
 SINGLE_FILES: Final = ("README.md", "Makefile", "pyproject.toml", "Dockerfile")
 READ: Final = {".py", ".lua", ".md", ".toml", ".yaml", ".json", ".conf", ".service", ".c", ".js", ".csv", ""}
 NOT_SEARCHED: Final = (

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from adapters.contract.adapter import Adapter, Kind, kinds
+import msgspec
+
+from adapters.contract.adapter import Adapter, Capabilities, Kind, kinds
+from adapters.contract.installed import KindError, every, find, names
 from adapters.contract.tokens import Grant
 from server.config.toml_tables import ChannelConfigError, convert, listed, refuse_unknown, table_of
 from server.domain.channels import ChannelRules, ChannelSettings
@@ -14,10 +17,24 @@ _STARS = "***"
 _OF_THE_CHANNEL = (*ChannelSettings.__struct_fields__, *ChannelRules.__struct_fields__, "credentials")
 
 
+class KindThere(msgspec.Struct, frozen=True):
+    """A kind that a channel may be of: the package that it comes from, and why it cannot be used; empty: it can."""
+
+    kind: str
+    origin: str
+    summary: str
+    problem: str
+
+
+def kinds_there() -> list[KindThere]:
+    """Name all kinds, our own and those of other packages, which are imported for it."""
+    return [KindThere(each.name, each.origin, each.kind.summary if each.kind else "", each.problem) for each in every()]
+
+
 def check(settings: ChannelSettings, credentials: Iterable[str], known: Mapping[str, Kind] | None = None) -> None:
     """Check that a channel can be built: its kind, its options, the names of its credentials.
 
-    ``known`` are the kinds there are, by default those in the folder of adapters.
+    ``known`` are the kinds there are, by default our own and those of other packages that are installed.
 
     Raises
     ------
@@ -75,22 +92,44 @@ def notifier(where: str, options: Mapping[str, object], credentials: Mapping[str
 
 def _built(where: str, kind: Kind, options: object, credentials: Mapping[str, str]) -> Adapter:
     try:
-        return kind.build(options, credentials)
+        adapter = kind.build(options, credentials)
+        if kind.contract:
+            _check_built(adapter)
     except ValueError as error:
-        message = str(error)
-        for value in sorted(credentials.values(), key=len, reverse=True):
-            message = message.replace(value, _STARS)
-        raise ChannelConfigError(f"{where}: {message}") from None
+        raise ChannelConfigError(f"{where}: {_masked(str(error), credentials)}") from None
+    except Exception as error:
+        if not kind.contract:  # a fault of our own
+            raise
+        reason = _masked(f"{type(error).__name__}: {error}", credentials)
+        raise ChannelConfigError(f"{where}: {kind.name} cannot be built. Correct its package: {reason}") from None
+    return adapter
+
+
+def _check_built(adapter: object) -> None:
+    """Check what a kind of another package has built: nothing else has."""
+    if not isinstance(adapter, Adapter) or not isinstance(adapter.capabilities, Capabilities):
+        raise TypeError("its build returns no Adapter with Capabilities")
+
+
+def _masked(message: str, credentials: Mapping[str, str]) -> str:
+    for value in sorted(credentials.values(), key=len, reverse=True):
+        message = message.replace(value, _STARS)
+    return message
 
 
 def _kind(settings: ChannelSettings, known: Mapping[str, Kind] | None) -> Kind:
-    known = kinds() if known is None else known
-    if settings.kind not in known:
-        question = did_you_mean(settings.kind, known)
+    where = table_of(settings.name)
+    try:
+        kind = find(settings.kind) if known is None else known.get(settings.kind)
+    except KindError as error:
+        raise ChannelConfigError(f"{where}: {error}") from error
+    if kind is None:
+        allowed = names() if known is None else known
+        question = did_you_mean(settings.kind, allowed)
         raise ChannelConfigError(
-            f"{table_of(settings.name)}: there is no kind {settings.kind!r}{question or '.'} Allowed: {listed(known)}."
+            f"{where}: there is no kind {settings.kind!r}{question or '.'} Allowed: {listed(allowed)}."
         )
-    return known[settings.kind]
+    return kind
 
 
 def _options(settings: ChannelSettings, kind: Kind) -> object:

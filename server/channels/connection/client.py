@@ -27,6 +27,7 @@ from server.channels.connection.access import Access
 from server.channels.connection.circuit_breaker import CircuitBreaker, honoured_s
 from server.channels.connection.clock import Clock
 from server.channels.connection.faults import fault_of
+from server.channels.connection.guarded import AdapterFaultError, cost_left, guarded, is_pushed
 from server.channels.connection.http_transport import Transport, converse
 from server.channels.connection.rate_limits import RateLimits
 
@@ -129,7 +130,9 @@ class ChannelClient:
         if self._rate_limits.limits_items:
             for item in items:
                 self._rate_limits.spend_item(item.key, now_s, priced=item.price is not None)
-        result = await self.talk(lambda adapter: adapter.push(items, self._clock.wall_s()), items=len(items))
+        result = await self.talk(
+            lambda adapter: adapter.push(items, self._clock.wall_s()), items=len(items), returns=is_pushed
+        )
         return result if isinstance(result, Ticket) else self.masked(result)
 
     def masked(self, outcomes: Outcomes) -> Outcomes:
@@ -142,8 +145,16 @@ class ChannelClient:
             for key, outcome in outcomes.items()
         }
 
-    async def talk(self, begin: Callable[[Adapter], Exchange[T]], *, items: int = 0) -> T:
+    async def talk(
+        self,
+        begin: Callable[[Adapter], Exchange[T]],
+        *,
+        items: int = 0,
+        returns: Callable[[T], bool] | None = None,
+    ) -> T:
         """Run an exchange to its end, and update the circuit breaker by its result.
+
+        ``returns``: whether something is what it may return; the rest is a fault of the adapter's own.
 
         Raises
         ------
@@ -162,7 +173,7 @@ class ChannelClient:
             return await self._send(request, carried.pop() if request.group == WRITE and carried else 0)
 
         try:
-            result = await converse(begin(self.adapter), send)
+            result = await converse(guarded(begin, self.adapter, returns), send)
         except UnreadableOrderError:
             self._succeeded()  # the channel is well; one of its orders is not
             raise
@@ -170,15 +181,15 @@ class ChannelClient:
             error.reason = self.access.mask(error.reason)
             self._failed(error, group)
             raise
-        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except AdapterFaultError as error:
             # An answer that the adapter's author did not expect. It must not stop the other channels.
             if group in _OF_ORDERS:  # its words, and those of a traceback, may hold personal data
-                log.error("channel_answer_not_understood", channel=self._channel, **fault_of(error))  # noqa: TRY400
+                log.error("channel_answer_not_understood", channel=self._channel, **fault_of(error.fault))  # noqa: TRY400
             else:
-                log.exception("channel_answer_not_understood", channel=self._channel)
-            unreadable = UnavailableError(f"an answer that the adapter cannot read ({type(error).__name__})")
+                log.error("channel_answer_not_understood", channel=self._channel, exc_info=error.fault)  # noqa: TRY400
+            unreadable = UnavailableError(f"an answer that the adapter cannot read ({type(error.fault).__name__})")
             self._failed(unreadable, group)
-            raise unreadable from error
+            raise unreadable from error.fault
         self._succeeded()
         return result
 
@@ -200,9 +211,12 @@ class ChannelClient:
         window_s = self.capabilities.identical_body_window_s
         if not window_s:
             return False
-        exchange = self.adapter.push(items, self._clock.wall_s())
-        body = next(exchange).body
-        exchange.close()
+        try:
+            exchange = self.adapter.push(items, self._clock.wall_s())
+            body = next(exchange).body
+            exchange.close()
+        except Exception:  # noqa: BLE001  # the push itself meets it, and says so
+            return False
         return self._bodies.get(_digest(body), 0.0) > self._clock.now_s()
 
     # -- the details
@@ -227,7 +241,7 @@ class ChannelClient:
         await self._held()
         if answer.status == TOO_MANY or answer.status >= 500:  # noqa: PLR2004  # the channel took nothing
             self._bodies.pop(_digest(request.body), None)
-        left = self.adapter.cost_left(answer)
+        left = cost_left(self.adapter, answer)
         if left is not None:
             self._rate_limits.learn(left, self._clock.now_s(), request.group)
         return answer

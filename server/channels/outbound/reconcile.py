@@ -10,6 +10,7 @@ from adapters.contract.errors import ChannelError
 from adapters.contract.http import READ
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
+from server.channels.connection.guarded import is_read
 from server.channels.outbound.channel_state import ChannelState
 from server.channels.outbound.retry_policy import WAIT_S_MAX
 from server.domain.channels import LastReconcile, Listing
@@ -59,7 +60,7 @@ async def _read(state: ChannelState, client: ChannelClient, keys: Sequence[str])
     while keys:
         await asyncio.sleep(min(client.wait_s(READ), WAIT_S_MAX))
         try:
-            return await client.talk(lambda adapter: adapter.read(keys))
+            return await client.talk(lambda adapter: adapter.read(keys), returns=is_read)
         except ChannelError as error:
             log.info("channel_cannot_be_read", channel=state.name, reason=error.reason)
     return {}

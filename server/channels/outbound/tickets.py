@@ -12,6 +12,7 @@ from adapters.contract.http import READ
 from adapters.contract.stock import Outcomes, Rejected, StillPending, Unknown
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
+from server.channels.connection.guarded import is_polled
 from server.channels.outbound.in_flight import InFlight
 from server.channels.outbound.push_results import PushResults
 from server.channels.outbound.retry_policy import WAIT_S_MAX
@@ -78,4 +79,4 @@ async def _poll(
 ) -> Outcomes | StillPending:
     if clock.store_ms() > ticket.expires_ms or clock.now_s() > lost_s:
         raise TicketLostError("it was not answered for in its lifetime")
-    return await client.talk(lambda adapter: adapter.poll(ticket.id, keys))
+    return await client.talk(lambda adapter: adapter.poll(ticket.id, keys), returns=is_polled)

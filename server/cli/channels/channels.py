@@ -14,6 +14,7 @@ from rich.text import Text
 
 from server.cli.channels.common import Standing, standing, time_text
 from server.cli.channels.delete_listing import delete_listing
+from server.cli.channels.kinds_there import kinds
 from server.cli.channels.listings import listings
 from server.cli.channels.maintenance import dead_letters, reconcile, remove
 from server.cli.channels.sign_in import sign_in
@@ -220,5 +221,5 @@ def _channel_as_json(channel: str, found: Standing) -> dict[str, Any]:
     return {"channel": channel, "publisher_missing": not found.published(channel), **fields}
 
 
-for _command in (listings, delete_listing, unlisted, dead_letters, reconcile, sign_in, remove):
+for _command in (kinds, listings, delete_listing, unlisted, dead_letters, reconcile, sign_in, remove):
     channels.add_command(_command)

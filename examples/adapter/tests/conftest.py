@@ -1,0 +1,3 @@
+"""The fixtures of Holdfast's suites: a store, a partition, a ledger."""
+
+pytest_plugins = ["adapters.testing.plugin"]
