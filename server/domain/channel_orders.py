@@ -95,7 +95,7 @@ BookedState = Literal["recorded", "held", "booked", "shipping", "shipped", "canc
 """``recorded``: it takes no stock. ``shipping``: a part of it has left."""
 InboxReason = Literal[
     "", "unmapped", "not_held", "cancelled_after_shipping", "shipped_without_stock", "cannot_take_back",
-    "adopted_differs", "many_reservations", "impossible", "refused", "busy",
+    "adopted_differs", "many_reservations", "impossible", "refused", "busy", "former_channel",
 ]  # fmt: skip
 """Why something of an order is not booked, empty: all is. ``busy``: others kept changing it; it is looked at again."""
 

@@ -13,6 +13,8 @@ OUTBOX_MAX: Final = 10_000
 """What one channel's outbox holds at most; a command more is refused until some are settled."""
 HEARD_MAX: Final = 10_000
 """News of one channel that wait to be taken in; a channel that sends more is asked to come again."""
+HEARD_BYTES_MAX: Final = 32 * 1024 * 1024
+"""What these take in the store at most, whatever their number: one delivery can have a megabyte."""
 SETTLED_KEPT_MS: Final = 30 * 86_400_000
 """How long a settled command can be seen: longer than any shop takes to close the order."""
 NOW: Final = "now"

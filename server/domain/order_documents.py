@@ -7,11 +7,19 @@ Personal data stands in :class:`Buyer`, :class:`Address`, in free text, and in w
 
 import hashlib
 import hmac
+import re
 from typing import Final, Literal
 
 import msgspec
 
 NOTE_BYTES_MAX: Final = 4_000
+KEPT_NUMBER_BYTES_MAX: Final = 1_024
+"""Of an order that cannot be booked for its long number, and stands in the inbox under it."""
+UNREADABLE_RETURN: Final = "unreadable_return"
+"""Why a return stands in the inbox that the adapter does not understand."""
+_RETURN: Final = "return:"
+_BEGINNING_MAX: Final = 100
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 Flag = Literal["repeat", "return"]
 FLAGS: Final[tuple[Flag, ...]] = ("repeat", "return")
 """The buyer has ordered at the channel before; something of the order comes back, or is asked to."""
@@ -165,6 +173,25 @@ class ReturnDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     changed_ms: int = 0
     deadline_ms: int = 0
     replacement: bool = False
+
+
+def kept_number(number: str) -> str:
+    """Return the number under which an order is kept: its own where a person can name it, else a digest of it."""
+    code = number.encode("utf-8", "surrogatepass")
+    if 0 < len(code) <= KEPT_NUMBER_BYTES_MAX and not _UNPRINTABLE.search(number):
+        return number
+    beginning = _UNPRINTABLE.sub("?", number[:_BEGINNING_MAX])
+    return f"{beginning}…{hashlib.blake2b(code, digest_size=8).hexdigest()}"
+
+
+def return_number(case: str) -> str:
+    """Return what stands in place of an order's number in the inbox for a return, by the channel's name of it."""
+    return kept_number(f"{_RETURN}{case or '?'}")
+
+
+def is_return(number: str) -> bool:
+    """Whether an entry of the inbox is of a return, by its number."""
+    return number.startswith(_RETURN)
 
 
 def return_of(case: object) -> ReturnDocument:

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from server.domain import channels, limits, locations
 from server.domain.channel_orders import ORDER_NUMBER_BYTES_MAX
+from server.domain.order_documents import KEPT_NUMBER_BYTES_MAX
 
 _CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029"
 UNPRINTABLE: Final = re.compile(f"[{_CONTROL}]")
@@ -24,7 +25,11 @@ Sku = Annotated[str, _text(limits.SKU_BYTES_MAX, "What is sold: 1–128 bytes of
 Location = Annotated[str, _text(limits.LOCATION_BYTES_MAX, "A warehouse or store: 1–64 bytes of printable UTF-8.")]
 Group = Annotated[str, _text(limits.NAME_BYTES_MAX, "Locations that belong together: 1–64 bytes of printable UTF-8.")]
 OrderNumber = Annotated[
-    str, _text(ORDER_NUMBER_BYTES_MAX, "The number of an order at its channel: 1–128 bytes of UTF-8.")
+    str,
+    _text(
+        KEPT_NUMBER_BYTES_MAX,
+        f"The number of an order at its channel: 1–1,024 bytes of UTF-8; it is booked up to {ORDER_NUMBER_BYTES_MAX}.",
+    ),
 ]
 Barcode = Annotated[str, _text(limits.BARCODE_BYTES_MAX, "What a scanner reads: 1–64 bytes of printable UTF-8.")]
 Scan = Annotated[

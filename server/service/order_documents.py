@@ -8,9 +8,9 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from server.domain.channel_orders import ORDER_NUMBER_BYTES_MAX
 from server.domain.channels import CHANNEL_NAME_RULE, is_channel_name
 from server.domain.order_documents import (
+    KEPT_NUMBER_BYTES_MAX,
     NOTE_BYTES_MAX,
     Booking,
     InboxEntry,
@@ -74,7 +74,7 @@ def check_number(field: str, value: str) -> str:
         It cannot be one.
 
     """
-    return check_text(field, text_in_path(field, value), ORDER_NUMBER_BYTES_MAX)
+    return check_text(field, text_in_path(field, value), KEPT_NUMBER_BYTES_MAX)
 
 
 def check_channel_name(field: str, value: str) -> str:
@@ -104,7 +104,7 @@ async def find_orders(caller: Caller, query: OrdersQuery) -> tuple[list[KeptOrde
     wanted = OrderFilter(
         channel="" if query.channel is None else check_channel_name("channel", query.channel),
         state=query.state,
-        number="" if query.number is None else check_text("number", query.number, ORDER_NUMBER_BYTES_MAX),
+        number="" if query.number is None else check_text("number", query.number, KEPT_NUMBER_BYTES_MAX),
         customer_ref=query.customer,
         skus=() if query.sku is None else await _names_of(caller, check_sku("sku", query.sku)),
         locations=() if query.location is None else await _locations_of(caller, query.location),

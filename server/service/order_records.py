@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 import structlog
+from msgspec.structs import replace
 
 from server.domain.channel_orders import Booked
 from server.domain.order_documents import (
+    UNREADABLE_RETURN,
     Booking,
     Event,
     InboxEntry,
@@ -18,6 +20,8 @@ from server.domain.order_documents import (
     OrderDocument,
     StockLine,
     document_of,
+    kept_number,
+    return_number,
     return_of,
 )
 from server.domain.reservation import Reservation, as_of
@@ -78,6 +82,11 @@ class DocumentRecords:
         """Write down a return."""
         return await self._tried("return", self._returned(channel, case))
 
+    async def unreadable_return(self, channel: str, case: str, reason: str) -> bool:
+        """Enter a return into the inbox that is not understood; it leaves once it is read."""
+        entry = InboxEntry(channel=channel, number=return_number(case), reason=UNREADABLE_RETURN, detail=reason)
+        return await self._tried("return", self._documents.put_inbox(self._partition, entry))
+
     async def said(self, channel: str, entry: Said, words: str) -> bool:
         """Add to an order's timeline what came of a command, and to its notes the channel's words, to be erased."""
         event = Event(at_ms=_now_ms(), kind=f"{entry.name}_{entry.state}", actor=entry.by)
@@ -111,12 +120,14 @@ class DocumentRecords:
 
     async def _returned(self, channel: str, case: object) -> None:
         told = return_of(case)
+        told = replace(told, key=kept_number(told.key), order_key=kept_number(told.order_key))
         if await self._documents.put_return(self._partition, channel, told):
             event = Event(at_ms=_now_ms(), kind="return", text=f"{told.key} {told.state}")
             await self._documents.add_timeline(self._partition, channel, told.order_key, event)
 
     async def _order(self, channel: str, order: object, booked: Booked | None, inbox: str) -> None:
         partition, told = self._partition, document_of(order)
+        told = replace(told, key=kept_number(told.key))
         if booked is None:
             entry = InboxEntry(channel=channel, number=told.key, reason=inbox or "failed")
             await self._documents.put_order(partition, channel, told, entry=entry)

@@ -24,6 +24,7 @@ from server.domain.channel_orders import (
 from server.domain.operations.orders import Noted, NoteOrder, Step
 from server.domain.order_adoption import adopted
 from server.domain.order_balance import Balance
+from server.domain.order_meanings import as_booked
 from server.domain.order_progress import seen_of
 from server.domain.order_steps import Meant, OrderSteps, Planned, Situation
 from server.domain.order_told import Told, blank, fault_of, told_of
@@ -32,7 +33,7 @@ from server.service.caller import Caller
 from server.service.checks import InvalidError, check_reference
 from server.service.order_lines import meanings, named_now
 from server.store.connection.timeouts import in_time
-from server.store.repositories.booked_orders import packed, read_order
+from server.store.repositories.booked_orders import booked_before, packed, read_order
 
 STEPS_MAX: Final = 200
 """Steps that one call carries out; an order of 1,000 lines needs some 20."""
@@ -88,10 +89,11 @@ class _Booking:
     async def run(self) -> Booked:
         while True:
             record, told, now_ms = await self._look()
-            if told.stale or (self._is_unchanged(record, told) and not self._whole):
-                return _idle(record, told)
+            left_alone = await self._left_alone(record, told)
+            if left_alone is not None:
+                return left_alone
             found, lines = await self._reservations(record)
-            at = await self._situation(told, found, now_ms)
+            at = await self._situation(record, told, found, now_ms)
             claimed, unclaimed = adopted(record, told, at.meant, at.found)
             steps = OrderSteps(claimed, at, unclaimed=unclaimed)
             planned = steps.next_step()
@@ -122,6 +124,33 @@ class _Booking:
         told = told_of(record, self._order, fetched=self._fetched, now_ms=found.now_ms, second_look_ms=look_ms)
         return record, told, found.now_ms
 
+    async def _left_alone(self, record: BookedOrder, told: Told) -> Booked | None:
+        """Return what is told of an order that nothing is done for; None: it is looked at."""
+        if told.stale or (self._is_unchanged(record, told) and not self._whole):
+            return _idle(record, told)
+        former = await self._former_channel() if record.version == 0 else ""
+        if not former:
+            return None
+        return Booked(state="recorded", inbox="former_channel", detail=f"it is booked as an order of {former}")
+
+    async def _former_channel(self) -> str:
+        """Return the former name of the channel, under which this very order is booked; empty: it is not.
+
+        Another shop can have its number, but not one and the same line in it, and not before it was placed.
+        """
+        partition, keys = self._caller.partition, {line.key for line in self._order.lines}
+        found = await in_time(
+            booked_before(partition.client, partition.keyspace, self._order.key, partition.channels.keys())
+        )
+        return next(
+            (
+                name
+                for name, record in found.items()
+                if keys & {line.key for line in record.lines} and self._order.placed_ms <= record.first_ms
+            ),
+            "",
+        )
+
     def _is_unchanged(self, record: BookedOrder, told: Told) -> bool:
         is_acted_on = record.fingerprint == self._digest and not record.undone and record.state != POSTED
         return is_acted_on and told.is_paid and told.changed_ms <= record.changed_ms
@@ -135,10 +164,13 @@ class _Booking:
                 found[name] = answer.reservation
         return found, sum(len(each.lines) for each in found.values())
 
-    async def _situation(self, told: Told, found: Mapping[str, Reservation], now_ms: int) -> Situation:
+    async def _situation(
+        self, record: BookedOrder, told: Told, found: Mapping[str, Reservation], now_ms: int
+    ) -> Situation:
         if self._meant is None:
             self._meant = await meanings(self._caller, self._channel, self._order.lines)
-        found, self._meant = await named_now(self._caller, found, self._meant)
+        found, meant = await named_now(self._caller, found, self._meant)
+        self._meant = as_booked(record, found, meant)
         now = {name: as_of(each, now_ms) for name, each in found.items()}
         return Situation(
             self._channel, self._order.key, self._caller.actor, now_ms, self._hold_ms(now_ms), told, now, self._meant,

@@ -125,7 +125,7 @@ async def test_an_unknown_order_and_an_impossible_number_are_refused(api: Api) -
     (await api.get(ONE)).problem(404, "unknown_order")
     for wrong in ("~!", "~MTA!vNCAj", "~MTAvNCAj=="):  # each order has one name in base64url
         (await api.get(f"/v1/orders/trendyol/{wrong}")).problem(400, "invalid")
-    (await api.get("/v1/orders/trendyol/" + "9" * 129)).problem(400, "invalid")
+    (await api.get("/v1/orders/trendyol/" + "9" * 1_025)).problem(400, "invalid")
     (await api.post(f"{ONE}/notes", {"text": "x"})).problem(404, "unknown_order")
     (await api.post(f"{ONE}/notes", {"text": ""})).problem(400, "invalid")
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.contract.http import Exchange
-from adapters.contract.orders import Order
+from adapters.contract.http import Exchange, Request
+from adapters.contract.orders import Order, Pulled, ReturnCase, Unreadable
 from server.channels.inbound.intake import Intake
 from server.channels.inbound.intakes import IntakeParts
 from server.channels.inbound.order_records import NoRecords
@@ -157,6 +157,21 @@ async def test_no_more_news_are_kept_than_may_wait(running: Running, monkeypatch
         assert [news.keys for _, news in await kept.news(10)] == [["0"], ["1"], ["2"]]
 
 
+async def test_news_that_wait_are_bounded_by_their_size_too(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.store.repositories.intake.HEARD_BYTES_MAX", 100_000)
+    async with running() as engine:
+        kept = IntakeStore(engine.client, engine.keyspace, "of nobody")
+        large, small = News("told", 0, orders=b"o" * 40_000), News("read", 0, ["1"])
+
+        assert [await kept.add_news(large) for _ in range(4)] == [True, True, False, False]
+        assert await kept.news_waiting() == 2
+        assert await kept.add_news(small)
+
+        [(first, _), *_] = await kept.news(1)
+        await kept.drop_news(first)
+        assert await kept.add_news(large)
+
+
 async def test_at_the_first_start_older_orders_book_nothing_and_later_ones_do(
     market: Market, desk: PaperDesk, running: Running
 ) -> None:
@@ -274,6 +289,38 @@ async def test_one_impossible_order_keeps_back_no_other_and_stands_in_the_inbox(
         await told(desk, "good")
         await wait_until(lambda: intake_of(engine).status().inbox == 1, "the other is in the inbox")
     assert "Marked Person" not in "".join(capsys.readouterr())
+
+
+async def test_a_return_that_cannot_be_read_stands_in_the_inbox_and_is_read_again_when_somebody_asks(
+    market: Market, desk: PaperDesk, store: StoreProcess, partition: str
+) -> None:
+    bad, entered = [True], list[str]()
+
+    class Returning(PlainOrders):
+        def pull_returns(self, cursor: str, now_s: float) -> Exchange[Pulled]:  # noqa: ARG002
+            yield Request("GET", f"{self._url}/orders?since=0&after=")
+            if bad[0]:
+                return Pulled(cursor=cursor, unreadable=(Unreadable(key="o", case="R1", reason="items: no list"),))
+            return Pulled(cursor=cursor, returns=(ReturnCase(key="R1", order_key="o", lines=(), state="asked"),))
+
+    class Records(NoRecords):
+        async def unreadable_return(self, channel: str, case: str, reason: str) -> bool:
+            entered.append(f"{channel} {case} {reason}")
+            return True
+
+    build = partial(Returning, market.url, intake={"returns": True})
+    plans = [plan(NAME, market, build=build, orders={"enabled": True, "from": "2000-01-01T00:00:00Z"})]
+    market.place("o", {"a": 1})
+
+    async with publishing(store, partition, plans, orders=IntakeParts(desk, Records())) as engine:
+        await wait_until(lambda: entered == [f"{NAME} R1 items: no list"], "it is entered")
+        await told(desk, "o")
+        assert intake_of(engine).status().inbox == 1
+        bad[0] = False
+        assert await kept_by(engine).add_news(News("read", 0, ["return:R1"]))
+
+        await wait_until(lambda: intake_of(engine).status().inbox == 0, "it is understood")
+        assert market.reads["return:R1"] == 0
 
 
 async def test_a_fault_of_an_adapter_tells_nothing_personal(

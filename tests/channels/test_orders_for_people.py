@@ -150,6 +150,26 @@ async def test_an_order_that_is_ignored_is_left_alone(api: Api, market: Market) 
     assert (await api.get("/v1/inbox")).ok()["entries"] == []
 
 
+async def test_an_order_whose_number_is_too_long_to_be_booked_is_tried_again_and_left_alone(
+    api: Api, market: Market
+) -> None:
+    number = "E" * 300
+    market.place(number, {"a": 2}, buyer=buyer(1))
+
+    async def is_there(state: str = "open") -> bool:
+        return [each["number"] for each in (await api.get(f"/v1/inbox?state={state}")).ok()["entries"]] == [number]
+
+    await wait_until(is_there, "it is in the inbox", every_s=0.05)
+    [entry] = (await api.get("/v1/inbox")).ok()["entries"]
+    assert entry["reason"] == "impossible"
+    assert (await api.get(f"/v1/orders/east/{number}")).ok()["order"]["number"] == number
+    (await api.post(f"/v1/inbox/east/{number}/retry", {})).ok(202)
+    assert (await api.post(f"/v1/inbox/east/{number}/ignore", {})).ok(202)["entry"]["state"] == "ignored"
+
+    assert await is_there("ignored")
+    assert await available(api) == 50
+
+
 def all_of_the_store(server: Server) -> bytes:
     """Read every key of the store, as it is."""
     found = b""

@@ -33,6 +33,7 @@ from server.domain.intake import News, OutboxEntry
 from server.domain.order_parcels import Parcel
 from server.store.errors import StoreUnavailableError
 from server.store.repositories.intake import IntakeStore, IntakeWrites
+from server.store.repositories.order_privacy import OrderPrivacy
 from tests.channels.engine import Engine, plan, publishing
 from tests.channels.orders_simulator import Market, PlainOrders
 from tests.channels.paper_desk import PaperDesk
@@ -373,6 +374,48 @@ async def test_what_is_erased_leaves_nothing_personal_in_the_outbox(market: Mark
 
     assert kept is not None
     assert b"T2" in kept.command
+
+
+async def test_a_shipment_that_is_said_after_its_order_was_erased_leaves_no_tracking_behind(
+    market: Market, running: Running
+) -> None:
+    for key in ("o", "p"):
+        market.place(key, {"a": 2})
+
+    async with running() as engine:
+        store = IntakeStore(engine.client, engine.keyspace, NAME)
+        await OrderPrivacy(engine.client, engine.keyspace).note_erased([(NAME, "o"), ("another", "p")], 1)
+        assert await store.erase(["o"], 1)  # nothing is said yet, and nothing waits: the outbox is not told
+        await say(engine, "s1", ship("o", 1, "T1"))
+        await say(engine, "s2", ship("p", 1, "T2"))
+        done, other = await settled(engine, "s1", "done"), await settled(engine, "s2", "done")
+
+    assert [each["tracking"] for each in market.orders["o"]["packages"]] == ["T1"]
+    assert b"T1" not in done.command
+    assert b"T2" in other.command
+
+
+async def test_a_command_of_an_erased_order_that_never_left_is_erased_at_the_next_start(
+    market: Market, running: Running
+) -> None:
+    market.place("o", {"a": 1})
+    market.only, market.always = "/orders/", "unavailable"
+
+    async with running() as engine:
+        store = IntakeStore(engine.client, engine.keyspace, NAME)
+        await OrderPrivacy(engine.client, engine.keyspace).note_erased([(NAME, "o")], 1)
+        await say(engine, "s1", ship("o", 1, "T1"))
+        await settled(engine, "s1", "waiting")
+        assert await store.add_news(News("cancel", 0, ["s1"]))
+        assert b"T1" in (await settled(engine, "s1", "cancelled")).command
+    async with running() as engine:
+        store = IntakeStore(engine.client, engine.keyspace, NAME)
+
+        async def is_erased() -> bool:
+            found = await store.outbox_entry("s1")
+            return found is not None and b"T1" not in found.command
+
+        await wait_until(is_erased, "the command is erased")
 
 
 async def test_a_command_of_an_erased_order_leaves_nothing_personal_once_it_is_done(

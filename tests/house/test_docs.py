@@ -19,6 +19,7 @@ from server.channels.connection.adapter_registry import check
 from server.channels.inbound.taking import FAILED, UNKNOWN_THERE, UNREADABLE
 from server.config.settings import PREFIX, ConfiguredKey, Settings, load_config_file, load_settings
 from server.domain.channel_orders import InboxReason
+from server.domain.order_documents import UNREADABLE_RETURN
 from server.store.keys import ChannelKeys, Keyspace
 
 ROOT = Path(__file__).parents[2]
@@ -195,7 +196,7 @@ def test_the_map_lists_every_key_of_a_partition() -> None:
 def test_every_reason_of_the_inbox_is_explained_and_every_explained_one_exists() -> None:
     explained = re.findall(r"^\| `(\w+)` \| ", read("docs/orders.md"), re.MULTILINE)
 
-    of_intake = {UNREADABLE, UNKNOWN_THERE, FAILED}
+    of_intake = {UNREADABLE, UNKNOWN_THERE, FAILED, UNREADABLE_RETURN}
     assert len(explained) == len(set(explained))
     assert set(explained) == {*get_args(InboxReason), *of_intake} - {""}
 

@@ -1,10 +1,13 @@
 """Orders of channels: what their snapshots become, one after the other."""
 
 import pytest
+from msgspec.structs import replace
 
+from server.domain.channels import ChannelSettings
 from server.domain.order_steps import reservation_id
 from server.service.caller import Caller
-from tests.support.channel_orders import buckets, hear, line, told
+from server.store.repositories.intake import IntakeStore
+from tests.support.channel_orders import CHANNEL, buckets, hear, line, told
 from tests.support.operations import stocked
 
 
@@ -175,3 +178,68 @@ async def test_given_an_impossible_order_then_it_goes_to_the_inbox_and_changes_n
 
     assert (booked.inbox, await buckets(caller)) == ("impossible", (5, 0, 0))
     assert booked.detail
+
+
+# -- a channel that is called otherwise
+
+
+async def takes_orders(caller: Caller, *channels: str) -> None:
+    for name in channels:
+        await IntakeStore(caller.partition.client, caller.partition.keyspace, name).note_intake(1)
+
+
+async def test_given_a_channel_of_another_name_when_its_orders_come_again_then_none_is_booked_twice(
+    caller: Caller,
+) -> None:
+    await stocked(caller.ledger, A=20)
+    await takes_orders(caller, CHANNEL, "renamed")
+    order = told("1", 5, line("l1", 2), line("l2", 1), placed_ms=4)
+    await hear(caller, order)
+    renamed = replace(caller, partition=replace(caller.partition, channels={"renamed": of("renamed")}))
+
+    for again in (
+        order,
+        told("1", 6, line("l1", 3), placed_ms=4),
+        replace(order, complete=False, lines=order.lines[:1]),
+    ):
+        booked = await hear(renamed, again, channel="renamed")
+        assert (booked.inbox, booked.detail) == ("former_channel", "it is booked as an order of market")
+        assert (booked.state, booked.reservations) == ("recorded", ())
+    assert await buckets(caller) == (20, 0, 3)
+
+    named_back = replace(caller, partition=replace(caller.partition, channels={CHANNEL: of(CHANNEL)}))
+    await hear(named_back, told("1", 6, line("l1", 3), line("l2", 1), placed_ms=4))
+    assert await buckets(caller) == (20, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("lines", "placed_ms"), [(("x1",), 4), (("l1",), 6)], ids=["other lines", "placed after the other was seen"]
+)
+async def test_given_another_shop_with_an_order_of_the_same_number_then_it_is_booked(
+    lines: tuple[str, ...], placed_ms: int, caller: Caller
+) -> None:
+    await stocked(caller.ledger, A=20)
+    await takes_orders(caller, CHANNEL, "other")
+    await hear(caller, told("1", 5, line("l1", 2), placed_ms=4))
+    other = replace(caller, partition=replace(caller.partition, channels={"other": of("other")}))
+
+    booked = await hear(other, told("1", 9, *(line(key, 1) for key in lines), placed_ms=placed_ms), channel="other")
+
+    assert (booked.inbox, await buckets(caller)) == ("", (20, 0, 3))
+
+
+async def test_given_two_channels_that_are_configured_then_orders_of_one_number_are_two(caller: Caller) -> None:
+    await stocked(caller.ledger, A=20)
+    await takes_orders(caller, CHANNEL, "other")
+    both = replace(
+        caller, partition=replace(caller.partition, channels={name: of(name) for name in (CHANNEL, "other")})
+    )
+
+    for channel in (CHANNEL, "other"):
+        assert (await hear(both, told("1", 5, line("l1", 2)), channel=channel)).inbox == ""
+
+    assert await buckets(caller) == (20, 0, 4)
+
+
+def of(name: str) -> ChannelSettings:
+    return ChannelSettings(name=name, kind="plain")

@@ -200,6 +200,49 @@ async def test_given_a_listing_that_nobody_knows_when_it_is_listed_then_the_next
     assert (mapped.inbox, await buckets(caller), await buckets(caller, "B")) == ("", (20, 0, 8), (20, 0, 1))
 
 
+async def test_given_keys_that_were_swapped_when_a_line_is_raised_then_its_pieces_are_what_it_was_sold_as(
+    caller: Caller,
+) -> None:
+    await stocked(caller.ledger, A=20, B=20)
+    store = ChannelStore(caller.partition.client, caller.partition.keyspace)
+    await store.put_listings(CHANNEL, [Listing("A", "1"), Listing("B", "2")], "tester")
+    lines = [line("l1", 2, sku="", listing="1"), line("l2", 1, sku="", listing="2")]
+    await hear(caller, told("1", 1, *lines))
+    await store.put_listings(CHANNEL, [Listing("A", "2"), Listing("B", "1")], "tester")
+
+    raised = [replace(lines[0], ordered=5), lines[1], line("l3", 3, sku="", listing="1")]
+    await hear(caller, told("1", 2, *raised))
+
+    assert (await buckets(caller), await buckets(caller, "B")) == ((20, 0, 5), (20, 0, 4))
+    await hear(caller, told("1", 3, replace(raised[0], cancelled=4, shipped=1), *raised[1:]))
+    assert (await buckets(caller), await buckets(caller, "B")) == ((19, 0, 0), (20, 0, 4))
+
+
+async def test_given_a_pack_whose_key_means_another_when_it_is_raised_then_it_is_the_same_pack(caller: Caller) -> None:
+    await stocked(caller.ledger, A=60, B=60)
+    await list_pack(caller, "six", ("A", 6))
+    before = line("l1", 1, sku="", listing="six")
+    await hear(caller, told("1", 1, before))
+    await list_pack(caller, "six", ("A", 4), ("B", 2))
+
+    await hear(caller, told("1", 2, replace(before, ordered=3)))
+
+    assert (await buckets(caller), await buckets(caller, "B")) == ((60, 0, 18), (60, 0, 0))
+
+
+async def test_given_a_listing_that_is_gone_when_a_line_is_raised_then_it_is_known_all_the_same(caller: Caller) -> None:
+    await stocked(caller.ledger, A=20)
+    store = ChannelStore(caller.partition.client, caller.partition.keyspace)
+    await store.put_listings(CHANNEL, [Listing("A", "1")], "tester")
+    before = line("l1", 2, sku="", listing="1")
+    await hear(caller, told("1", 1, before))
+    await store.delete_listing(CHANNEL, "A", "tester")
+
+    raised = await hear(caller, told("1", 2, replace(before, ordered=5)))
+
+    assert (raised.inbox, await buckets(caller)) == ("", (20, 0, 5))
+
+
 async def test_given_a_sku_that_was_renamed_then_its_order_goes_on(caller: Caller) -> None:
     await stocked(caller.ledger, A=9)
     await hear(caller, told("1", 1, line("l1", 4)))

@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 
 from adapters.contract import orders as contract
 from server.domain.channel_orders import Booked, LineProgress
-from server.domain.order_documents import OrderFilter
+from server.domain.order_documents import OrderFilter, kept_number
 from server.service.caller import Caller
+from server.service.order_documents import check_number
 from server.service.order_records import DocumentRecords
 from server.store.documents.documents import Documents
 from server.store.documents.sqlite import SqliteDatabase
@@ -131,6 +132,39 @@ async def test_commands_labels_and_returns_are_written_down(
     assert [each.text for each in found.notes] == [f"ship done: {MARK} has moved"]
     assert paper is not None
     assert paper.body == b"%PDF"
+
+
+async def test_a_return_that_is_not_understood_stands_in_the_inbox_until_it_is(
+    records: DocumentRecords, documents: Documents, caller: Caller
+) -> None:
+    partition = caller.principal.partition
+    await records.order(CHANNEL, told(), booked(), "")
+
+    assert await records.unreadable_return(CHANNEL, "r1", "a claim: items: not a list")
+    assert await records.unreadable_return(CHANNEL, "", "a claim: no object")
+    await records.order(CHANNEL, told(changed_ms=6), booked(), "")  # its order is well, which says nothing of it
+
+    entries = {each.number: each for each in await documents.inbox(partition)}
+    assert entries.keys() == {"return:r1", "return:?"}
+    assert (entries["return:r1"].reason, entries["return:r1"].detail) == (
+        "unreadable_return", "a claim: items: not a list",
+    )  # fmt: skip
+
+    case = contract.ReturnCase(key="r1", order_key="1001", lines=(), state="asked", changed_ms=4)
+    assert await records.returned(CHANNEL, case)
+    assert [each.number for each in await documents.inbox(partition)] == ["return:?"]
+
+
+@pytest.mark.parametrize("number", ["x" * 1_025, "ü" * 600, "a\nb", "\x00", ""])
+async def test_an_order_whose_number_nobody_can_name_is_kept_under_one_that_can_be_named(
+    number: str, records: DocumentRecords, documents: Documents, caller: Caller
+) -> None:
+    assert await records.order(CHANNEL, told(key=number), booked(inbox="impossible"), "impossible")
+
+    [entry] = await documents.inbox(caller.principal.partition)
+    assert check_number("number", entry.number) == entry.number == kept_number(number)
+    assert len(entry.number.encode()) < 500
+    assert kept_number("x" * 1_024) == "x" * 1_024
 
 
 async def test_a_database_that_is_away_is_told_and_raises_nothing(caller: Caller, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ log = structlog.get_logger("holdfast.intake")
 
 RETURNS_EVERY_S: Final = 300.0
 PURGE_S: Final = 3_600.0
+_AT_A_TIME: Final = 500
 LATELY_S: Final = 2.0
 """What was read so long ago is new enough for a push of the last units: each further push would read again."""
 PULL_WITHIN_S: Final = 2.0
@@ -83,7 +84,15 @@ class Intake:
             clock=clock,
         )
         self._saying = Saying(
-            self.name, client, outbox, reading=reading, records=records, writes=writes, pace=self._pace, clock=clock
+            self.name,
+            client,
+            outbox,
+            reading=reading,
+            records=records,
+            writes=writes,
+            pace=self._pace,
+            clock=clock,
+            erased=store.erased,
         )
         outbox.on_work = self._saying.wake.set
         self._news = NewsTaker(
@@ -96,7 +105,10 @@ class Intake:
             schedule=schedule,
             outbox=outbox,
             clock=clock,
+            read_returns=self._read_returns,
         )
+        self._returns_now = asyncio.Event()
+        self._unreadable_returns: set[str] = set()
         self._pull_now = asyncio.Event()
         self._pulled = asyncio.Event()
         self._pulled_s = float("-inf")
@@ -114,7 +126,7 @@ class Intake:
             writes=self._writes,
             clock=self._clock,
             every_s=every_s,
-            take=self._take_page,
+            take=self._take_page if name == "orders" else self._take_returns,
         )
 
     async def open(self) -> None:
@@ -126,6 +138,7 @@ class Intake:
         if since_ms != stored_ms:
             self._writes.since_ms(since_ms)
         self._taking.since_ms = since_ms
+        await self._store.note_intake(self._clock.store_ms())
         self._schedule.load([each async for each in self._store.to_read()])
         self._outbox.load([each async for each in self._store.outbox()], self._clock.store_ms())
         reaches_back = stored_ms is None or since_ms >= stored_ms
@@ -177,7 +190,7 @@ class Intake:
             lag_s=max(0.0, (now_ms - known_ms) / 1000),
             open=len(self._schedule),
             to_read=self._schedule.due_count(now_ms),
-            inbox=self._schedule.inbox_count(),
+            inbox=self._schedule.inbox_count() + len(self._unreadable_returns),
             outbox=outbox,
             undecided=undecided,
             outbox_oldest_s=oldest_s,
@@ -194,8 +207,7 @@ class Intake:
     async def _walk(self, poller: Poller) -> None:
         while True:
             is_of_orders = poller is self._orders
-            if is_of_orders:
-                self._pull_now.clear()
+            (self._pull_now if is_of_orders else self._returns_now).clear()
             began_s, pause_s = self._clock.now_s(), await self._pace.guarded(poller.page)
             if is_of_orders and pause_s and not poller.reason:
                 self._pulled_s = began_s
@@ -204,22 +216,42 @@ class Intake:
             if is_of_orders:
                 await waited(self._pull_now, pause_s)
             else:
-                await asyncio.sleep(pause_s)
+                await waited(self._returns_now, pause_s)
+
+    def _read_returns(self) -> None:
+        self._returns_now.set()
 
     async def _take_page(self, pulled: Pulled, asked_s: float) -> None:
         async def take(order: Order) -> None:
             await self._taking.take(order, asked_s=asked_s)
 
         await take_in_order(pulled.orders, take)
-        for case in pulled.returns:
-            await self._records.returned(self.name, case)
         for each in pulled.unreadable:
             await self._taking.leave(each)
         for key in pulled.hints:
             self._reading.hint(key)
         self._reading.wake.set()
 
+    async def _take_returns(self, pulled: Pulled, _asked_s: float) -> None:
+        for case in pulled.returns:
+            await self._records.returned(self.name, case)
+            self._unreadable_returns.discard(case.key)
+        for each in pulled.unreadable:
+            log.error("return_not_understood", channel=self.name, order=each.key, reason=each.reason)
+            self._unreadable_returns.add(each.case)
+            await self._records.unreadable_return(self.name, each.case, each.reason)
+
     async def _purge_regularly(self) -> None:
         while True:
+            await self._pace.guarded(self._forget_erased)
             self._outbox.purge(self._clock.store_ms(), self._schedule.__contains__)
             await asyncio.sleep(PURGE_S)
+
+    async def _forget_erased(self) -> float:
+        """Take what is personal from commands of erased orders that were never sent; others are looked at before."""
+        orders = sorted(self._outbox.orders_with_words())
+        for first in range(0, len(orders), _AT_A_TIME):
+            for order in await self._store.erased(orders[first : first + _AT_A_TIME]):
+                self._outbox.erase(order)
+        await self._writes.save()
+        return PURGE_S

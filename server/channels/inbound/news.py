@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -17,6 +17,7 @@ from server.channels.inbound.reading import Reading
 from server.channels.inbound.schedule import Schedule
 from server.channels.inbound.taking import Taking
 from server.domain.intake import News
+from server.domain.order_documents import is_return
 from server.store.repositories.intake import IntakeStore, IntakeWrites
 
 AT_A_TIME: Final = 50
@@ -39,6 +40,7 @@ class NewsTaker:
         schedule: Schedule,
         outbox: Outbox,
         clock: Clock,
+        read_returns: Callable[[], None],
     ) -> None:
         self.wake = asyncio.Event()
         self.waiting = 0
@@ -51,6 +53,7 @@ class NewsTaker:
         self._schedule = schedule
         self._outbox = outbox
         self._clock = clock
+        self._read_returns = read_returns
 
     async def next(self) -> float:
         """Take in the oldest news, and drop them once that is durable; return how long to wait then.
@@ -90,7 +93,10 @@ class NewsTaker:
         match news.what:
             case "read":
                 for key in news.keys:
-                    self._reading.hint(key)
+                    if is_return(key):
+                        self._read_returns()
+                    else:
+                        self._reading.hint(key)
             case "ignore":
                 self._ignore(news.keys)
             case "say" if news.entry is not None:

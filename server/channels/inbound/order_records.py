@@ -16,6 +16,9 @@ class OrderRecords(Protocol):
     async def returned(self, channel: str, case: ReturnCase) -> bool:
         """Write down a return."""
 
+    async def unreadable_return(self, channel: str, case: str, reason: str) -> bool:
+        """Enter a return into the inbox that is not understood, by the channel's name of it."""
+
     async def said(self, channel: str, entry: OutboxEntry, words: str) -> bool:
         """Add to an order's timeline what came of a command; ``words``: the channel's own, which may be personal."""
 
@@ -31,6 +34,10 @@ class NoRecords:
         return True
 
     async def returned(self, channel: str, case: ReturnCase) -> bool:  # noqa: ARG002
+        """Return True."""
+        return True
+
+    async def unreadable_return(self, channel: str, case: str, reason: str) -> bool:  # noqa: ARG002
         """Return True."""
         return True
 

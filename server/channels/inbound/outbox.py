@@ -114,6 +114,10 @@ class Outbox:
         for entry in list(self._of(order)):
             self._change(replace(entry, erased=True))
 
+    def orders_with_words(self) -> set[str]:
+        """Return the orders of commands from which nothing personal was taken."""
+        return {entry.order for entry in self._entries.values() if not entry.erased}
+
     def is_waiting(self, entry_id: str) -> bool:
         """Whether a command is still to be sent."""
         return self._entries[entry_id].state == "waiting"

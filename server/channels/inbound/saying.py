@@ -1,6 +1,7 @@
 """Sends the commands of one channel's outbox, and looks for those whose answer was lost."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 import structlog
@@ -43,6 +44,7 @@ class Saying:
         writes: IntakeWrites,
         pace: Pace,
         clock: Clock,
+        erased: Callable[[Sequence[str]], Awaitable[Collection[str]]],
     ) -> None:
         self.wake = asyncio.Event()
         self._channel = channel
@@ -53,6 +55,7 @@ class Saying:
         self._writes = writes
         self._pace = pace
         self._clock = clock
+        self._erased = erased
 
     async def next(self) -> float:
         """Send the command that is due next, or look for it if its answer was lost; return how long to wait then.
@@ -89,6 +92,8 @@ class Saying:
 
     async def _send(self, entry: OutboxEntry, order: Order) -> None:
         command, requests = command_of(entry), [0]
+        if not entry.erased and await self._erased([entry.order]):
+            self._outbox.erase(entry.order)  # it was said after its order was erased
         sent = self._outbox.sending(entry, order, self._clock.store_ms())
         await (
             self._writes.save()

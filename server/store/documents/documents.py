@@ -20,6 +20,7 @@ from server.domain.order_documents import (
     OrderFilter,
     ReturnDocument,
     WholeOrder,
+    return_number,
 )
 from server.store.connection.timeouts import in_time
 from server.store.documents import erasure, inbox, kept, orders, search
@@ -126,8 +127,16 @@ class Documents:
         await self._change(lambda session: kept.add_words(session, key, note))
 
     async def put_return(self, partition: str, channel: str, case: ReturnDocument) -> bool:
-        """Keep a return case, unless something newer is kept of it; return whether it was kept."""
-        return await self._change(lambda session: kept.put_return(session, partition, channel, case))
+        """Keep a return case, unless something newer is kept of it; return whether it was kept.
+
+        It is understood now, so it is taken out of the inbox.
+        """
+
+        async def put(session: Session) -> bool:
+            await inbox.take_out(session, order_key(partition, channel, return_number(case.key)))
+            return await kept.put_return(session, partition, channel, case)
+
+        return await self._change(put)
 
     # -- what else is kept that may hold personal data
 

@@ -1,6 +1,6 @@
 """What was booked of channels' orders, read past the ledger; it is written by the ledger's steps alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from server.domain.booked_orders import BookedOrder, order_field
 from server.store.connection.commands import command, in_a_row, together
-from server.store.keys import Keyspace
+from server.store.keys import Keyspace, stored_text
 
 _decode: Final = msgspec.msgpack.Decoder(BookedOrder).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -34,6 +34,25 @@ async def read_order(client: Redis, keyspace: Keyspace, channel: str, number: st
     packed, (seconds, microseconds) = await in_a_row(client, commands)
     record = None if packed is None else _decode(packed)
     return FoundOrder(record, int(seconds) * 1000 + int(microseconds) // 1000)
+
+
+async def booked_before(
+    client: Redis, keyspace: Keyspace, number: str, configured: Container[str]
+) -> Mapping[str, BookedOrder]:
+    """Return what is booked of a number by channels that took orders and are not configured any more, by their names.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer.
+
+    """
+    known = await command(client, "HKEYS", keyspace.order_channels)
+    names = [name for name in map(stored_text, known) if name not in configured]
+    if not names:
+        return {}
+    found = await command(client, "HMGET", keyspace.orders, *(order_field(name, number) for name in names))
+    return {name: _decode(packed) for name, packed in zip(names, found, strict=True) if packed is not None}
 
 
 async def known_names(

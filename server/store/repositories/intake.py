@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
-from server.domain.intake import HEARD_MAX, News, OutboxEntry, ToRead, Walk
+from server.domain.intake import HEARD_BYTES_MAX, HEARD_MAX, News, OutboxEntry, ToRead, Walk
 from server.store.connection.commands import command, in_a_row
 from server.store.connection.scans import scan
 from server.store.journal.entries import parse_entry_id
@@ -34,6 +34,8 @@ class IntakeStore:
     def __init__(self, client: Redis, keyspace: Keyspace, channel: str) -> None:
         self.keys = ChannelKeys(keyspace, channel)
         self._client = client
+        self._keyspace = keyspace
+        self._channel = channel
 
     # -- how far it is
 
@@ -66,13 +68,26 @@ class IntakeStore:
         """Count the commands of the outbox, settled ones included."""
         return int(await command(self._client, "HLEN", self.keys.outbox))
 
+    async def note_intake(self, now_ms: int) -> None:
+        """Note that the channel takes orders under this name, so that it is known once it has another one."""
+        await command(self._client, "HSET", self._keyspace.order_channels, self._channel, now_ms)
+
+    async def erased(self, orders: Sequence[str]) -> set[str]:
+        """Return those orders whose personal data was erased."""
+        fields = [f"{self._channel}\0{order}" for order in orders]
+        found = await command(self._client, "HMGET", self._keyspace.erased_orders, *fields) if fields else []
+        return {order for order, entered_ms in zip(orders, found, strict=True) if entered_ms is not None}
+
     # -- news
 
     async def add_news(self, news: News) -> bool:
         """Add news behind what waits; False: too much waits already, and nothing was added."""
         heard = self.keys.heard
-        added, waiting = await in_a_row(self._client, [("XADD", heard, "*", _NEWS, _pack(news)), ("XLEN", heard)])
-        if int(waiting) <= HEARD_MAX:
+        commands: list[Sequence[str | bytes | int]] = [
+            ("XADD", heard, "*", _NEWS, _pack(news)), ("XLEN", heard), ("MEMORY", "USAGE", heard, "SAMPLES", 0),
+        ]  # fmt: skip
+        added, waiting, used = await in_a_row(self._client, commands)
+        if int(waiting) <= HEARD_MAX and int(used or 0) <= HEARD_BYTES_MAX:
             return True
         await command(self._client, "XDEL", heard, added)  # one that stays after a kill is told again, which is no harm
         return False
