@@ -22,6 +22,7 @@ RUN_STAMP   := $(VENV)/.installed-run
 TEST_STAMP  := $(VENV)/.installed-test
 BENCH_STAMP := $(VENV)/.installed-bench
 OTEL_STAMP  := $(VENV)/otel/.installed
+TRYTON_STAMP := $(VENV)/tryton/.installed
 
 .PHONY: help run test test-real lint bench bench-peers soak faults neighbours partitions upgrade clean redis-server prometheus postgres wrk
 
@@ -35,7 +36,7 @@ run: $(RUN_STAMP) ## serve on http://127.0.0.1:8080 with a sample catalogue; ARG
 test: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## all tests but the long ones; TESTS=tests/telemetry/test_logs.py runs some, JOBS=4 sets how many at once
 	@$(BIN)/pytest $(TESTS) -m "not soak and not real" -n $(JOBS) --dist worksteal $(ARGS)
 
-test-real: $(TEST_STAMP) redis-server postgres ## the adapters against real shops: Vendure, Oscar, and Medusa, which installs 680 MB into .cache the first time
+test-real: $(TEST_STAMP) $(TRYTON_STAMP) redis-server postgres ## the adapters against real servers: Vendure, Oscar, Tryton, and Medusa, which installs 680 MB into .cache the first time
 	@$(BIN)/pytest tests/channels/test_*_real.py -m "not soak" $(ARGS)
 
 soak: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## the tests that take minutes: kill -9 under load, long random runs, the fault table
@@ -99,6 +100,13 @@ $(OTEL_STAMP): pyproject.toml | $(BIN)/python
 	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['otel'], sep='\n')" \
 	  > $(VENV)/otel.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(VENV)/otel --requirement $(VENV)/otel.txt
+	@touch $@
+
+# A real ERP for tests, in an environment of its own: none of its packages may be one of ours.
+$(TRYTON_STAMP): tests/channels/tryton/requirements.txt | $(BIN)/python
+	@echo "Installing Tryton into $(VENV)/tryton; the first time this downloads 53 MB"
+	@$(BIN)/python -m venv --clear $(VENV)/tryton
+	@$(VENV)/tryton/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # What pip cannot install. These targets do what they can and never fail: the tests and the bench name what is

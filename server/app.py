@@ -27,12 +27,13 @@ from server.api.http.time_left import TimeLeft
 from server.api.routes import ROUTES
 from server.channels.outbound.traces import Follower
 from server.channels.publisher import Publisher
+from server.channels.sources.desk import ServiceSourceDesk
 from server.config.file_limit import connections_allowed
 from server.config.settings import ConfigError, Settings, is_loopback, load_config_file
 from server.domain.principal import ApiKey, Scope
 from server.insight.daily_figures import Insight
 from server.order_parts import intake_parts, opened_documents, order_upkeep
-from server.plans import channel_plans, hearings, sealer, webhook_plans
+from server.plans import channel_plans, hearings, sealer, settings_of, source_plans, sources_of, webhook_plans
 from server.service.channels import limit_orders
 from server.service.old_names import heeded
 from server.service.rule_locations import as_stored, warn_of_unknown
@@ -89,6 +90,7 @@ class Holdfast:
             self._sealer = sealer(self.settings)
             self._plans = channel_plans(self.settings.config, self._file.channels, self._publishes, self._sealer)
             self._webhooks = webhook_plans(self.settings.config, self._file.webhooks, check=self._publishes)
+            self._sources = source_plans(self.settings.config, self._file.sources, check=self._publishes)
             self._tracing = self._start_tracing(started)
             self.store_url = await self._start_store(started)
             self.state = await self._start_state(started)
@@ -188,10 +190,8 @@ class Holdfast:
             other_channels=settings.channels_beside,
             tracing=self._tracing,
             documents=opened_documents(settings, self._clients.maintenance, started),
-            channels={
-                partition: {plan.settings.name: plan.settings for plan in plans}
-                for partition, plans in self._plans.items()
-            },
+            channels=settings_of(self._plans),
+            sources=sources_of(self._sources),
         )
         authenticator.tell(state.streams.keys_changed)
         started.push_async_callback(state.close_feeds)
@@ -325,7 +325,7 @@ class Holdfast:
                 hides_settings=not self.settings.store_check,
                 is_here=self.store_url.startswith("unix:"),
                 nodes=self._nodes,
-                with_channels=sorted(self._plans),
+                with_channels=sorted(self._plans | self._sources),
             )
             _run_until_exit(started, watch.run(), "store-watch")
 
@@ -342,7 +342,7 @@ class Holdfast:
             partitions = {plan.settings.name: name for name, plans in self._plans.items() for plan in plans}
             follower = Follower(self._clients.publisher, self._tracing, partitions)
             _run_until_exit(started, follower.run(), "traces")
-        for partition in self._plans | self._webhooks:
+        for partition in self._plans | self._webhooks | self._sources:
             feed = self.state.feed(partition)
             feed.start()
             keyspace, limits = Keyspace(partition), self.state.retention.packed()
@@ -358,6 +358,8 @@ class Holdfast:
                 settle=LocationStore(self._clients.publisher, keyspace, limits).settle,
                 orders=intake_parts(partition, self.state.partition(partition), takes_orders),
                 sealer=self._sealer,
+                sources=self._sources.get(partition, []),
+                source_desk=ServiceSourceDesk(partition, self.state.partition(partition)),
             )
             self.publishers.append(publisher)
             _run_until_exit(started, publisher.run(), f"publisher-{partition}")

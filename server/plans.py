@@ -1,4 +1,4 @@
-"""How each configured channel and webhook endpoint is built; each is checked against its kind."""
+"""How each configured channel, source and webhook endpoint is built; each is checked against its kind."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,18 +9,22 @@ import structlog
 
 from adapters.contract.adapter import Adapter
 from adapters.contract.installed import shadowed
+from adapters.contract.source import source_kinds
 from adapters.contract.tokens import Grant
+from server.channels.channel_plan import ChannelPlan
 from server.channels.connection import adapter_registry
 from server.channels.inbound.hearing import Hearing, Hearings
-from server.channels.publisher import ChannelPlan
+from server.channels.sources.sources import SourcePlan
 from server.channels.tokens.keepers import NO_KEY
 from server.channels.webhooks.delivery import WebhookPlan
 from server.config.channels import ConfiguredChannel
 from server.config.secret_keys import secret_keys
 from server.config.settings import ConfigError, Settings
+from server.config.sources import ConfiguredSource
 from server.config.toml_tables import ChannelConfigError, table_of
 from server.config.webhooks import ConfiguredWebhook
 from server.domain.channels import ChannelSettings
+from server.domain.sources import SourceSettings
 from server.store.connection.connect import StoreClient
 from server.store.keys import Keyspace
 from server.store.repositories.intake import IntakeStore
@@ -128,6 +132,35 @@ def _adapter(channel: ConfiguredChannel) -> Adapter:
 
 def _grant(channel: ConfiguredChannel) -> Grant:
     return adapter_registry.grant(channel.settings, channel.credentials.read())
+
+
+def source_plans(path: Path | None, sources: Sequence[ConfiguredSource], *, check: bool) -> dict[str, list[SourcePlan]]:
+    """Check each source against its kind, and return how it is built; by partition."""
+    plans: dict[str, list[SourcePlan]] = {}
+    try:
+        for source in sources:
+            adapter_registry.check_source(source.settings, source.credentials.names, source_kinds())
+            if check:
+                _source(source)
+            plan = SourcePlan(source.settings, partial(_source, source), source.credentials.mask)
+            plans.setdefault(source.settings.partition, []).append(plan)
+    except ChannelConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    return plans
+
+
+def _source(source: ConfiguredSource) -> Adapter:
+    return adapter_registry.build_source(source.settings, source.credentials.read(), source_kinds())
+
+
+def settings_of(plans: Mapping[str, Sequence[ChannelPlan]]) -> dict[str, dict[str, ChannelSettings]]:
+    """Return the settings of the channels, by partition and name."""
+    return {partition: {plan.settings.name: plan.settings for plan in each} for partition, each in plans.items()}
+
+
+def sources_of(plans: Mapping[str, Sequence[SourcePlan]]) -> dict[str, dict[str, SourceSettings]]:
+    """Return the settings of the sources, by partition and name."""
+    return {partition: {plan.settings.name: plan.settings for plan in each} for partition, each in plans.items()}
 
 
 def webhook_plans(

@@ -248,8 +248,8 @@ async def beat(descriptor: int, hang_s: float) -> None:
 
 
 def _has_channels(settings: Settings) -> bool:
-    """Whether there are channels or webhooks to publish to."""
+    """Whether there are channels or webhooks to publish to, or sources to read."""
     if settings.role != "all":
         return False
     file = load_config_file(settings.config, credentials=False)
-    return bool(file.channels or file.webhooks)
+    return bool(file.channels or file.webhooks or file.sources)

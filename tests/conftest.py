@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from adapters.testing.waiting import DEADLINE_S, wait_until
 from server.domain.locations import Location
 from server.store.connection import connect
-from server.store.keys import PARTITIONS, ChannelKeys, Keyspace
+from server.store.keys import PARTITIONS, ChannelKeys, Keyspace, SourceKeys
 from server.store.ledger.batcher import Batcher, close_quietly
 from server.store.ledger.ledger import EXPIRE_BATCH_MAX, Ledger, Retention
 from server.store.repositories.locations import LocationStore
@@ -168,6 +168,7 @@ async def stray_keys(client: Redis) -> list[str]:
             *keyspace.insight,
             *ChannelKeys(keyspace, channel).all,
             *ChannelKeys(keyspace, channel).ordering,
+            *SourceKeys(keyspace, name.removeprefix(f"hf:{{{tag}}}:source:").rpartition(":")[0]).all,
         }
         if not declared and (not name.startswith("hf:") or await client.ttl(name) < 0):
             stray.append(name)

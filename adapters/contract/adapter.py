@@ -156,8 +156,12 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 def kinds() -> dict[str, Kind]:
-    """Find our own kinds: each module and folder of ``adapters`` but the contract and the suites has an ``ADAPTER``."""
+    """Find our own kinds of channel: each module and folder of ``adapters`` with an ``ADAPTER``.
+
+    The contract and the suites have none, and neither have the sources, see ``contract/source.py``.
+    """
     package = importlib.import_module("adapters")
     modules = [name for _, name, _ in pkgutil.iter_modules(package.__path__) if name not in _NO_KINDS]
-    found: list[Kind] = [importlib.import_module(f"adapters.{name}").ADAPTER for name in sorted(modules)]
+    loaded = [importlib.import_module(f"adapters.{name}") for name in sorted(modules)]
+    found: list[Kind] = [each.ADAPTER for each in loaded if not hasattr(each, "SOURCE")]
     return {kind.name: kind for kind in found}

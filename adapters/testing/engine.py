@@ -10,10 +10,13 @@ import msgspec
 from adapters.contract.adapter import Adapter
 from adapters.contract.tokens import Grant
 from adapters.testing.waiting import wait_until
+from server.channels.channel_plan import ChannelPlan
 from server.channels.connection.clock import Clock
 from server.channels.inbound.intakes import IntakeParts
 from server.channels.outbound.sender import Sender
-from server.channels.publisher import ChannelPlan, Publisher
+from server.channels.publisher import Publisher
+from server.channels.sources.desk import SourceDesk
+from server.channels.sources.sources import SourcePlan
 from server.channels.webhooks.delivery import WebhookPlan
 from server.domain.channels import ChannelRules, ChannelSettings, ChannelStatus, Listing
 from server.domain.intake import OrderIntake
@@ -93,6 +96,8 @@ async def publishing(
     stands_by: bool = False,
     orders: IntakeParts | None = None,
     sealer: Sealer | None = None,
+    sources: Sequence[SourcePlan] = (),
+    source_desk: SourceDesk | None = None,
 ) -> AsyncIterator[Engine]:
     """Run a publisher meanwhile. ``finish`` False: it is torn away, as by a crash. ``stands_by``: another one acts."""
     pool = connect.connection_pool(url)
@@ -111,6 +116,8 @@ async def publishing(
         settle=settle,
         orders=orders,
         sealer=sealer,
+        sources=sources,
+        source_desk=source_desk,
     )
     task = asyncio.create_task(publisher.run())
     try:

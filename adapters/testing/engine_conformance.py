@@ -10,7 +10,7 @@ from adapters.contract.stock import Item
 from adapters.testing.driving import Driving, S
 from adapters.testing.engine import Engine, plan, publishing
 from adapters.testing.waiting import wait_until
-from server.channels.publisher import ChannelPlan
+from server.channels.channel_plan import ChannelPlan
 from server.domain.channels import Listing
 from server.domain.operations.stock import Receive
 from server.store.ledger.ledger import Ledger

@@ -8,14 +8,12 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 import structlog
 
-from adapters.contract.adapter import Adapter
-from adapters.contract.tokens import Grant
+from server.channels.channel_plan import ChannelPlan
 from server.channels.connection.circuit_breaker import CircuitBreaker
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
@@ -30,6 +28,8 @@ from server.channels.outbound.open_tickets import OpenTickets
 from server.channels.outbound.sender import Sender
 from server.channels.outbound.stock_levels import StockLevels
 from server.channels.running import FAULT_PAUSE_S, first_reason, keep_running
+from server.channels.sources.desk import SourceDesk
+from server.channels.sources.sources import SourcePlan, Sources
 from server.channels.tokens.keepers import Keepers
 from server.channels.webhooks.deliveries import Deliveries
 from server.channels.webhooks.delivery import WebhookPlan
@@ -67,19 +67,6 @@ _LAST_WRITE_S: Final = 1.0
 """Of that, what is kept for writing the results and releasing the lease."""
 
 
-@dataclass(frozen=True)
-class ChannelPlan:
-    """A channel as it is configured. ``build`` makes its adapter, with the credentials as they are at that moment.
-
-    ``mask`` takes the credentials out of a text. ``grant``: how its tokens come about, where its credentials change.
-    """
-
-    settings: ChannelSettings
-    build: Callable[[], Adapter]
-    mask: Callable[[str], str] = str
-    grant: Callable[[], Grant] | None = None
-
-
 def _open_transport(settings: ChannelSettings) -> Transport:
     return Transport(allow_private=settings.allow_private, timeout_s=settings.timeout_s)
 
@@ -109,6 +96,8 @@ class Publisher:
         Where the orders of channels are booked and written down; None: none come in.
     sealer
         Encrypts credentials that change; None: there is no key for it.
+    sources, source_desk
+        All sources of the partition, and where what they say is counted.
 
     """
 
@@ -127,6 +116,8 @@ class Publisher:
         settle: Callable[[], Awaitable[None]] | None = None,
         orders: IntakeParts | None = None,
         sealer: Sealer | None = None,
+        sources: Sequence[SourcePlan] = (),
+        source_desk: SourceDesk | None = None,
     ) -> None:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.channels: list[Sender] = []
@@ -145,6 +136,10 @@ class Publisher:
         self._keepers = Keepers(self._store, sealer, self._clock, self._lease.held)
         settings = {each.settings.name: each.settings for each in channels}
         self._intakes = Intakes(self._store, feed, settings, parts=orders, clock=self._clock)
+        self._sources = Sources(
+            self._store, feed, sources,
+            desk=source_desk, owner=self.owner, clock=self._clock, held=self._lease.held,
+        )  # fmt: skip
         self._write_behind: WriteBehind | None = None
         self._transports: list[Transport] = []
         self._not_built: dict[str, str] = {}
@@ -173,7 +168,7 @@ class Publisher:
         end_s = asyncio.get_running_loop().time() + within_s
         with suppress(TimeoutError):
             async with asyncio.timeout_at(end_s - min(_LAST_WRITE_S, within_s / 2)):
-                apart = (self._endpoints.finish(), self._intakes.finish())
+                apart = (self._endpoints.finish(), self._intakes.finish(), self._sources.finish())
                 await asyncio.gather(*apart, *(channel.finish() for channel in self.channels))
                 await self._keepers.finish()
         with suppress(StoreError, TimeoutError):
@@ -199,6 +194,7 @@ class Publisher:
             reader, write_behind = await self._load()
             await self._endpoints.open(write_behind, self._lease.token)
             await self._intakes.open(self.channels, self._lease.token)
+            await self._sources.open(self._lease.token)
             gc.freeze()  # what was loaded lives as long as we act
             self.acting = True
             metrics.PUBLISHER_ACTIVE.inc()
@@ -213,6 +209,7 @@ class Publisher:
             self._keepers.start(group)
             self._endpoints.start(group)
             self._intakes.start(group)
+            self._sources.start(group)
 
     async def _load(self) -> tuple[JournalReader, WriteBehind]:
         cursors = await self._store.cursors()  # before the journal's end, which may have moved on behind them
@@ -392,6 +389,7 @@ class Publisher:
         self._transports.clear()
         self._not_built.clear()
         await self._endpoints.close()
+        await self._sources.close()
         self._intakes.close()
         self.channels = []
         self._write_behind = None

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "rules": "server.cli.rules",
     "serve": "server.cli.serve",
     "show": "server.cli.show",
+    "sources": "server.cli.sources",
     "time-zone": "server.cli.time_zone",
     "transfers": "server.cli.transfers",
     "verify": "server.cli.verify",

@@ -18,6 +18,7 @@ from msgspec import Meta
 from server.config.channels import ConfiguredChannel, read_channels
 from server.config.credentials import CredentialSource
 from server.config.file_limit import streams_within
+from server.config.sources import ConfiguredSource, read_sources
 from server.config.toml_tables import ChannelConfigError, convert, refuse_unknown
 from server.config.webhooks import ConfiguredWebhook, read_webhooks
 from server.domain.channels import LEASE_S_MAX
@@ -78,7 +79,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     durability: Durability = "durable"
     """durable: fsync before the answer. fast: fsync each second. replicated: durable, and on one replica too."""
     config: Path | None = None
-    """A TOML file: API keys, channels and webhooks."""
+    """A TOML file: API keys, channels, sources and webhooks."""
     secret_key: SecretText = SecretText("")
     """Encrypts credentials that change: 32 bytes in Base64; two by a comma, the new one first."""
     secret_key_file: Path | None = None
@@ -302,6 +303,7 @@ class ConfigFile(msgspec.Struct, frozen=True):
     keys: list[ConfiguredKey] = []
     channels: list[ConfiguredChannel] = []
     webhooks: list[ConfiguredWebhook] = []
+    sources: list[ConfiguredSource] = []
 
 
 class _Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -330,12 +332,14 @@ def load_config_file(
         source = CredentialSource(os.environ if environ is None else environ, path.absolute().parent, PREFIX)
         channels = read_channels(tables.get("channels", {}), source)
         webhooks = read_webhooks(tables.get("webhooks", {}), source)
+        sources = read_sources(tables.get("sources", {}), source)
         references = [each.credentials for each in channels] + [each.credentials for each in webhooks]
+        references += [each.credentials for each in sources]
         for each in references if credentials else ():
             each.read()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ChannelConfigError) as error:
         raise ConfigError(f"{path}: {error}") from None
-    return ConfigFile(keys, channels, webhooks)
+    return ConfigFile(keys, channels, webhooks, sources)
 
 
 def worker_environment(metrics_dir: Path) -> dict[str, str]:

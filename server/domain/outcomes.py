@@ -65,6 +65,16 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "No such channel",
         "This partition has no channel with this name. Correct the name, or add it to the configuration file.",
     ),
+    "unknown_source": Outcome(
+        404,
+        "No such source",
+        "This partition has no source with this name. Correct the name, or add it to the configuration file.",
+    ),
+    "not_waiting": Outcome(
+        404,
+        "No such number waits",
+        "No number of this SKU waits at this location: the source says another one by now. Nothing changed.",
+    ),
     "unknown_order": Outcome(404, "No such order", "Check channel and number; no channel has told of it."),
     "unknown_paper": Outcome(
         404,

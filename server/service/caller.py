@@ -12,6 +12,7 @@ from server.domain.limits import BULK_AT_ONCE_MAX, TTL_S_DEFAULT
 from server.domain.operations.base import fingerprint
 from server.domain.principal import ALL_SCOPES, LOCAL, Principal
 from server.domain.shortages import newest_first
+from server.domain.sources import SourceSettings
 from server.store.command_session import OpenStore
 from server.store.connection.connect import StoreClient
 from server.store.documents.documents import Documents
@@ -28,7 +29,8 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
 
     ``ledger`` is that of the system, and ``ledgers`` has those of its keys: each waits for the store in its own turn.
     ``client`` reads past the ledger; ``limits`` is :meth:`Retention.packed`, which reading scripts need. ``new_id``
-    makes the ids of reservations and transfers that came without one. ``channels``: the configured ones, by name.
+    makes the ids of reservations and transfers that came without one. ``channels``, ``sources``: the configured ones,
+    by name.
     ``bulk_at_once``: how many operations of one request wait for the store together. ``other_channels``: those that
     orders may name beside the configured ones; None: any. ``documents``: those of orders; None: there is no
     database.
@@ -41,6 +43,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     new_id: Callable[[], str]
     ttl_default_s: int = TTL_S_DEFAULT
     channels: Mapping[str, ChannelSettings] = {}
+    sources: Mapping[str, SourceSettings] = {}
     bulk_at_once: int = BULK_AT_ONCE_MAX
     ledgers: dict[str, Ledger] = {}
     other_channels: frozenset[str] | None = None

@@ -71,6 +71,8 @@ class Keyspace:
         """Hash: channel -> the rules that were set at run time, as JSON."""
         self.webhook_cursors = f"hf:{{{partition}}}:webhook_cursors"
         """Hash: endpoint -> id of the last event that it received, and how many there were up to it."""
+        self.source_status = f"hf:{{{partition}}}:source_status"
+        """Hash: source -> its state, as JSON."""
         self._trace = f"hf:{{{partition}}}:trace:"
         self.locations = f"hf:{{{partition}}}:locations"
         """Hash: location -> its description, as JSON; see ``repositories/locations.py``."""
@@ -183,6 +185,7 @@ class Keyspace:
             self.channel_status,
             self.channel_rules,
             self.webhook_cursors,
+            self.source_status,
         )
 
 
@@ -231,6 +234,31 @@ class ChannelKeys:
     def naming(self) -> tuple[str, ...]:
         """What :meth:`Keyspace.renaming` has of each channel."""
         return (self.listings, self.keys, self.components)
+
+
+class SourceKeys:
+    """The keys of one source: hashes, see ``repositories/sources.py``; only ``decisions`` is written by others.
+
+    ``state``: how far it is. ``orders``: what it is told, by reservation; ``refused``: those of them that it does not
+    take. ``numbers``: what it says, ``waiting``: what of that waits for a person, ``decisions``: what people have
+    decided, by SKU NUL location. ``supplies``: what it expects.
+    """
+
+    def __init__(self, keyspace: Keyspace, source: str) -> None:
+        prefix = f"hf:{{{keyspace.partition}}}:source:{source}:"
+        self.state = prefix + "state"
+        self.orders = prefix + "orders"
+        self.refused = prefix + "refused"
+        self.numbers = prefix + "numbers"
+        self.waiting = prefix + "waiting"
+        self.decisions = prefix + "decisions"
+        self.supplies = prefix + "supplies"
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Each of them."""
+        own = (self.state, self.orders, self.refused)
+        return (*own, self.numbers, self.waiting, self.decisions, self.supplies)
 
 
 LIKENESS_VERSION: Final = "\0version"

@@ -137,7 +137,7 @@ def forget_channel(channel: str) -> None:
 
     Its counters stay, since they counted what happened here. A :class:`ChannelMetrics` made before has no effect.
     """
-    _forget(
+    forget_gauges(
         channel,
         CHANNEL_DIRTY_SKUS,
         CHANNEL_OLDEST_UNSENT_SECONDS,
@@ -151,16 +151,17 @@ def forget_channel(channel: str) -> None:
 
 def forget_webhook(webhook: str) -> None:
     """Remove an endpoint's gauges, as :func:`forget_channel` does."""
-    _forget(webhook, WEBHOOK_WAITING, WEBHOOK_OLDEST_UNSENT_SECONDS)
+    forget_gauges(webhook, WEBHOOK_WAITING, WEBHOOK_OLDEST_UNSENT_SECONDS)
 
 
 def forget_intake(channel: str) -> None:
     """Remove the gauges of a channel's intake, as :func:`forget_channel` does."""
     gauges = (INTAKE_LAG_SECONDS, INBOX_ORDERS, OUTBOX_OLDEST_SECONDS, OUTBOX_UNDECIDED, INTAKE_OPEN_ORDERS)
-    _forget(channel, *gauges)
+    forget_gauges(channel, *gauges)
 
 
-def _forget(channel: str, *gauges: Gauge) -> None:
+def forget_gauges(channel: str, *gauges: Gauge) -> None:
+    """Remove the children of gauges with one label."""
     for gauge in gauges:
         if values.ValueClass._multiprocess:  # noqa: SLF001  # the library shows it nowhere else
             # Nothing can be removed from a process's file. But of the "most recent" values the library leaves out

@@ -8,6 +8,14 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from server.telemetry.source_gauges import (  # noqa: F401  # named here, so that all are found in one place
+    SOURCE_CIRCUIT_OPEN,
+    SOURCE_LATE_SECONDS,
+    SOURCE_REFUSED_ORDERS,
+    SOURCE_UNTOLD_SECONDS,
+    SOURCE_WAITING_NUMBERS,
+)
+
 SECONDS: Final = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 """Edges of every latency histogram, on the thresholds of the objectives."""
 
@@ -344,43 +352,27 @@ WEBHOOK_OLDEST_UNSENT_SECONDS: Final = Gauge(
 )
 
 
-INTAKE_LAG_SECONDS: Final = Gauge(
-    "holdfast_intake_lag_seconds",
-    "How long ago all changes of a channel's orders were known.",
-    ("channel",),
-    multiprocess_mode="livemostrecent",
+INTAKE_LAG_SECONDS: Final = _channel_gauge(
+    "holdfast_intake_lag_seconds", "How long ago all changes of a channel's orders were known."
 )
 
 
-INBOX_ORDERS: Final = Gauge(
-    "holdfast_inbox_orders",
-    "Orders of a channel that are not booked, or not whole.",
-    ("channel",),
-    multiprocess_mode="livemostrecent",
+INBOX_ORDERS: Final = _channel_gauge("holdfast_inbox_orders", "Orders of a channel that are not booked, or not whole.")
+
+
+OUTBOX_OLDEST_SECONDS: Final = _channel_gauge(
+    "holdfast_outbox_oldest_seconds", "How long the oldest command to a channel has waited that is not settled."
 )
 
 
-OUTBOX_OLDEST_SECONDS: Final = Gauge(
-    "holdfast_outbox_oldest_seconds",
-    "How long the oldest command to a channel has waited that is not settled.",
-    ("channel",),
-    multiprocess_mode="livemostrecent",
-)
-
-
-OUTBOX_UNDECIDED: Final = Gauge(
+OUTBOX_UNDECIDED: Final = _channel_gauge(
     "holdfast_outbox_undecided_commands",
     "Commands to a channel of which nobody knows whether they were carried out: a person has to look.",
-    ("channel",),
-    multiprocess_mode="livemostrecent",
 )
 
 
-INTAKE_OPEN_ORDERS: Final = Gauge(
-    "holdfast_intake_open_orders",
-    "Orders of a channel that are read again until they are closed.",
-    ("channel",),
-    multiprocess_mode="livemostrecent",
+INTAKE_OPEN_ORDERS: Final = _channel_gauge(
+    "holdfast_intake_open_orders", "Orders of a channel that are read again until they are closed."
 )
 
 

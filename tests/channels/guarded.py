@@ -13,7 +13,7 @@ from adapters.contract.errors import SignedOutError
 from adapters.contract.http import Exchange, Request, check_status, json_of
 from adapters.contract.stock import Item, Outcomes, StillPending, Ticket
 from adapters.contract.tokens import Grant, Tokens
-from server.channels.publisher import ChannelPlan
+from server.channels.channel_plan import ChannelPlan
 from tests.channels.engine import plan
 from tests.channels.plain import Plain, PlainChannel
 from tests.channels.token_side import CLIENT_ID, CLIENT_SECRET, FORM, TokenSide

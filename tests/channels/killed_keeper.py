@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from server.channels.publisher import ChannelPlan
+from server.channels.channel_plan import ChannelPlan
 from server.channels.tokens import keeper
 from server.domain.channels import ChannelSettings
 from server.domain.kept_tokens import Given, KeptTokens

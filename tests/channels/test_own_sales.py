@@ -11,7 +11,7 @@ import pytest
 from adapters.contract.adapter import kinds
 from adapters.contract.http import Exchange
 from adapters.contract.stock import Item, Outcomes, Ticket
-from server.channels.publisher import ChannelPlan
+from server.channels.channel_plan import ChannelPlan
 from server.channels.write_behind import FLUSH_S
 from server.domain.channels import Shown
 from server.store.ledger.ledger import Ledger

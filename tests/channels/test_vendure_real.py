@@ -13,8 +13,8 @@ from adapters.contract.errors import CredentialsError, SpoiledError
 from adapters.contract.http import Answer, Request
 from adapters.contract.stock import Applied, Conflict, Item, Outcomes, Rejected, Retry
 from adapters.vendure import ADAPTER
+from server.channels.channel_plan import ChannelPlan
 from server.channels.connection.http_transport import Transport
-from server.channels.publisher import ChannelPlan
 from server.domain.channels import ChannelRules, ChannelSettings, Listing
 from server.store.ledger.ledger import Ledger
 from tests.channels.driving import Driven

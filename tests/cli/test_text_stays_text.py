@@ -38,9 +38,10 @@ from server.domain.order_documents import (
     OrderDocument,
     StockLine,
 )
+from server.domain.sources import SourceStatus, TrackedOrder, WaitingNumber
 from server.store.command_session import OpenStore, open_store
 from server.store.documents.opening import open_documents
-from server.store.keys import ChannelKeys, Keyspace
+from server.store.keys import ChannelKeys, Keyspace, SourceKeys
 from server.store.repositories.api_keys import KEYS_HASH
 from server.store.repositories.order_privacy import customer_keys
 from server.store.repositories.publisher import PublisherStore, Writes
@@ -104,6 +105,11 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "rules replenishment": ("--sku", "[/x][bold]\u202e", "--min", "1", "--max", "2"),
     "rules safety": ("[/x][bold]\u202e", "--units", "1"),
     "show": (HOSTILE, "--history"),
+    "sources confirm": (NAME, "--place", HOSTILE, NAME),
+    "sources pull": (NAME,),
+    "sources refuse": (NAME,),
+    "sources status": (),
+    "sources waiting": (NAME,),
     "time-zone": (HOSTILE,),
     "transfers cancel": (HOSTILE,),
     "transfers list": (),
@@ -114,7 +120,7 @@ LISTING: Final = {"inbox", "orders", "outbox"}
 """Those that list something without the name of a part behind them."""
 ALSO_JSON: Final = (
     "channels dead-letters", "channels kinds", "channels status", "inbox", "keys list", "orders", "orders show",
-    "outbox", "show", "verify",
+    "outbox", "show", "sources status", "sources waiting", "verify",
 )  # fmt: skip
 ALSO_CSV: Final = ("channels unlisted", "report cover", "report sales", "report velocity")
 FORMS: Final = {"--json": ALSO_JSON, "--csv": ALSO_CSV}
@@ -179,6 +185,13 @@ async def fill(opened: OpenStore) -> None:
     writes = Writes()
     writes.set(keyspace.channel_status, NAME, msgspec.json.encode(status))
     writes.set(ChannelKeys(keyspace, NAME).dead_letters, HOSTILE, msgspec.msgpack.encode(letter))
+    source = SourceStatus(publisher=HOSTILE, written_ms=await now_ms(opened.client), circuit="halted", reason=HOSTILE)
+    refused = TrackedOrder(NAME, HOSTILE, [(HOSTILE, NAME, 1)], [], 1, 1, reason=HOSTILE)
+    writes.set(keyspace.source_status, NAME, msgspec.json.encode(source))
+    writes.set(
+        SourceKeys(keyspace, NAME).waiting, f"{HOSTILE}\0{NAME}", msgspec.msgpack.encode(WaitingNumber("fell", 9, 0, 1))
+    )
+    writes.set(SourceKeys(keyspace, NAME).refused, HOSTILE, msgspec.msgpack.encode(refused))
     publisher = PublisherStore(opened.client, keyspace)
     lease = await publisher.acquire(HOSTILE, 60_000)
     await publisher.record(lease.token, writes)

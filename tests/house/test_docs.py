@@ -20,7 +20,7 @@ from server.channels.inbound.taking import FAILED, UNKNOWN_THERE, UNREADABLE
 from server.config.settings import PREFIX, ConfiguredKey, Settings, load_config_file, load_settings
 from server.domain.channel_orders import InboxReason
 from server.domain.order_documents import UNREADABLE_RETURN
-from server.store.keys import ChannelKeys, Keyspace
+from server.store.keys import ChannelKeys, Keyspace, SourceKeys
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = "docs/configuration.md"
@@ -182,6 +182,7 @@ def keys_of_partitions() -> set[str]:
     """Read the names of all keys from the class that makes them."""
     partition, channel = Keyspace("p"), ChannelKeys(Keyspace("p"), "NAME")
     made = {*partition.all, partition.day_figures(0), partition.trace("SKU"), *channel.all, *channel.ordering}
+    made |= {*SourceKeys(Keyspace("p"), "NAME").all}
     made |= {value for value in vars(partition).values() if isinstance(value, str) and value.startswith("hf:")}
     return {"DAY" if name.endswith(":0") else name.rpartition(":")[2] for name in made} - {""}
 

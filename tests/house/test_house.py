@@ -54,10 +54,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.api": LEAVES
     | {f"server.{part}" for part in ("domain", "schemas", "store", "service", "insight", "streams")},
     "server.channels": LEAVES
-    | {f"server.{part}" for part in ("channels.connection", "channels.inbound", "domain", "store")}
+    | {f"server.{part}" for part in ("channels.connection", "channels.inbound", "channels.sources", "domain", "store")}
     | {"server.config.toml_tables", "adapters.contract"},
     "server.channels.connection": frozenset({"server.domain", "server.config.toml_tables", "adapters.contract"}),
     "server.channels.inbound": LEAVES
+    | {f"server.{part}" for part in ("channels", "domain", "schemas", "store", "service", "config.toml_tables")}
+    | {"adapters.contract"},
+    "server.channels.sources": LEAVES
     | {f"server.{part}" for part in ("channels", "domain", "schemas", "store", "service", "config.toml_tables")}
     | {"adapters.contract"},
     "server.plans": LEAVES

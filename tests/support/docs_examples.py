@@ -27,10 +27,11 @@ from server.domain.order_documents import (
     OrderDocument,
     StockLine,
 )
+from server.domain.sources import SourceStatus, WaitingNumber
 from server.insight.daily_figures import DailyFigureCounter
 from server.store.connection.connect import client, connection_pool
 from server.store.documents.kept import Paper
-from server.store.keys import ChannelKeys, Keyspace
+from server.store.keys import ChannelKeys, Keyspace, SourceKeys
 from server.store.repositories.order_privacy import CUSTOMER_KEY
 from tests.support.feeds import feed_of
 from tests.support.http import ROOT, Api, Server, opened
@@ -63,7 +64,26 @@ enabled = true
 """
 """The channel of the examples. No publisher runs, as the channel would have to be there: what one would have written
 about it is put into the store, see :func:`_as_published`."""
-CREDENTIALS: Final = {"TRENDYOL_KEY": "made-up-key", "TRENDYOL_SECRET": "made-up-secret"}
+SOURCE: Final = """
+[sources.my-erp]
+kind = "odoo"
+
+[sources.my-erp.options]
+base_url = "https://erp.example"
+database = "shop"
+login = "holdfast"
+partner_id = 12
+locations = { main = 1 }
+
+[sources.my-erp.credentials]
+password = { env = "ODOO_API_KEY" }
+"""
+"""The source of the examples; of it, too, is written what a publisher would have."""
+CREDENTIALS: Final = {
+    "TRENDYOL_KEY": "made-up-key",
+    "TRENDYOL_SECRET": "made-up-secret",
+    "ODOO_API_KEY": "made-up-key",
+}
 _EXAMPLE: Final = re.compile(r"```http\n([A-Z]+ /.*?)```\n\n```http\n(.*?)```", re.DOTALL)
 _PASSING: Final = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"),
@@ -93,7 +113,7 @@ def comparable(answer: str) -> str:
 
 async def run(found: list[Example]) -> list[str]:
     """Send all requests, in order, to one fresh server; returns the answers as a document shows them."""
-    with Server(toml=CHANNEL, environment=CREDENTIALS, role="api") as server:
+    with Server(toml=CHANNEL + SOURCE, environment=CREDENTIALS, role="api") as server:
         async with opened(server) as api:
             return [await _answer(server, api, example) for example in found]
 
@@ -113,6 +133,21 @@ def _as_published(server: Server) -> None:
         )
         store.hset(keyspace.channel_status, "trendyol", msgspec.json.encode(status))
         store.hset(ChannelKeys(keyspace, "trendyol").dead_letters, letter.sku, msgspec.msgpack.encode(letter))
+
+
+def _as_read(server: Server) -> None:
+    """Write how the source stands, and a number of it that is not believed."""
+    keyspace = Keyspace("default")
+    with server.store() as store:
+        now_ms = store.time()[0] * 1000
+        status = SourceStatus(
+            publisher="shop-1:7", written_ms=now_ms, begun_ms=now_ms, known_ms=now_ms, whole_ms=now_ms, places=2,
+            waiting=1,
+        )  # fmt: skip
+        waiting = WaitingNumber("grew", 40, 4_000, now_ms)
+        place = "TS-1001-SİYAH-M\0main"
+        store.hset(keyspace.source_status, "my-erp", msgspec.json.encode(status))
+        store.hset(SourceKeys(keyspace, "my-erp").waiting, place, msgspec.msgpack.encode(waiting))
 
 
 async def _as_told(server: Server) -> None:
@@ -177,6 +212,8 @@ async def _answer(server: Server, api: Api, example: Example) -> str:
         await _as_told(server)
     if path.startswith("/v1/channels"):
         _as_published(server)
+    if path.startswith("/v1/sources"):
+        _as_read(server)
     if path.startswith(COUNTED):
         await _as_counted(server)
     raw = body.strip().encode() if body.strip() else None

@@ -8,6 +8,7 @@ from server.api.http.auth import Authenticator
 from server.api.http.key_shares import Shares
 from server.domain.channels import ChannelSettings
 from server.domain.limits import BULK_AT_ONCE_MAX
+from server.domain.sources import SourceSettings
 from server.service.caller import Partition
 from server.store.connection.connect import StoreClient
 from server.store.documents.documents import Documents
@@ -32,7 +33,8 @@ class AppState:
     streams, and ``loop_share`` is what they may take of the event loop.
     ``shares``: how many requests of a kind a key has running at once; a kind that is not there is not limited.
     ``bulk_at_once``: operations of one request that wait for the store together.
-    ``channels`` are the configured ones, by partition and name; ``other_channels`` see :class:`Partition`.
+    ``channels`` and ``sources`` are the configured ones, by partition and name; ``other_channels`` see
+    :class:`Partition`.
     ``tracing`` None: no traces are wanted. ``documents`` None: there is no database for them.
     """
 
@@ -52,6 +54,7 @@ class AppState:
     shares: Shares = field(default_factory=dict)
     bulk_at_once: int = BULK_AT_ONCE_MAX
     channels: Mapping[str, Mapping[str, ChannelSettings]] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, SourceSettings]] = field(default_factory=dict)
     other_channels: frozenset[str] | None = None
     tracing: Tracing | None = None
     documents: Documents | None = None
@@ -81,6 +84,7 @@ class AppState:
             new_id=self.new_id,
             ttl_default_s=self.ttl_default_s,
             channels=self.channels.get(name, {}),
+            sources=self.sources.get(name, {}),
             bulk_at_once=self.bulk_at_once,
             other_channels=self.other_channels,
             documents=self.documents,

@@ -190,6 +190,7 @@ def _path_schema(name: str) -> dict[str, Any]:
         "transfer_id": common.ReservationId,
         "supply_id": common.ReservationId,
         "channel": ChannelName,
+        "source": ChannelName,
         "name": common.Location,
         "number": common.OrderNumber,
         "command_id": common.Reference,

@@ -10,10 +10,12 @@ from adapters.contract.tokens import Grant
 from server.config.toml_tables import ChannelConfigError, convert, listed, refuse_unknown, table_of
 from server.domain.channels import ChannelRules, ChannelSettings
 from server.domain.similar_names import did_you_mean
+from server.domain.sources import SourceRules, SourceSettings
 
 NOTIFIES = "webhook"
 """The kind that carries events as well as values."""
 _STARS = "***"
+_OF_A_SOURCE = (*SourceSettings.__struct_fields__, *SourceRules.__struct_fields__, "credentials")
 _OF_THE_CHANNEL = (*ChannelSettings.__struct_fields__, *ChannelRules.__struct_fields__, "credentials")
 
 
@@ -77,6 +79,36 @@ def grant(settings: ChannelSettings, credentials: Mapping[str, str], known: Mapp
     return kind.grant(_options(settings, kind), credentials)
 
 
+def check_source(settings: SourceSettings, credentials: Iterable[str], known: Mapping[str, Kind]) -> None:
+    """Check that a source can be built, as :func:`check` does. ``known``: the kinds of source that there are."""
+    kind = _kind_of(_source_table(settings.name), settings.kind, known)
+    _source_options(settings, kind)
+    _check_names(_source_table(settings.name, "credentials"), kind, set(credentials))
+
+
+def build_source(settings: SourceSettings, credentials: Mapping[str, str], known: Mapping[str, Kind]) -> Adapter:
+    """Build a source's adapter, as :func:`build`."""
+    kind = _kind_of(_source_table(settings.name), settings.kind, known)
+    options = _source_options(settings, kind)
+    _check_names(_source_table(settings.name, "credentials"), kind, set(credentials))
+    return _built(_source_table(settings.name), kind, options, credentials)
+
+
+def _source_table(name: str, *below: str) -> str:
+    return table_of(name, *below, among="sources")
+
+
+def _source_options(settings: SourceSettings, kind: Kind) -> object:
+    where, fields = _source_table(settings.name, "options"), kind.options.__struct_encode_fields__
+    for name in settings.options:
+        if name in _OF_A_SOURCE and name not in fields:
+            raise ChannelConfigError(
+                f"{where}: {name} belongs to {_source_table(settings.name)}; write it above this table."
+            )
+    refuse_unknown(where, settings.options, fields, f"option of {kind.name}")
+    return convert(where, settings.options, kind.options)
+
+
 def notifier(where: str, options: Mapping[str, object], credentials: Mapping[str, str]) -> Adapter:
     """Build the adapter that sends events to a receiver of webhooks. ``where`` names its table, for messages.
 
@@ -132,6 +164,13 @@ def _kind(settings: ChannelSettings, known: Mapping[str, Kind] | None) -> Kind:
     return kind
 
 
+def _kind_of(where: str, name: str, known: Mapping[str, Kind]) -> Kind:
+    if name not in known:
+        question = did_you_mean(name, known)
+        raise ChannelConfigError(f"{where}: there is no kind {name!r}{question or '.'} Allowed: {listed(known)}.")
+    return known[name]
+
+
 def _options(settings: ChannelSettings, kind: Kind) -> object:
     where, fields = table_of(settings.name, "options"), kind.options.__struct_encode_fields__
     for name in settings.options:
@@ -145,7 +184,11 @@ def _options(settings: ChannelSettings, kind: Kind) -> object:
 
 
 def _check_credentials(settings: ChannelSettings, kind: Kind, names: set[str]) -> None:
-    where, known = table_of(settings.name, "credentials"), (*kind.credentials, *kind.optional_credentials)
+    _check_names(table_of(settings.name, "credentials"), kind, names)
+
+
+def _check_names(where: str, kind: Kind, names: set[str]) -> None:
+    known = (*kind.credentials, *kind.optional_credentials)
     refuse_unknown(where, sorted(names), known, f"credential of {kind.name}")
     for name in kind.credentials:
         if name not in names:

@@ -6,8 +6,9 @@ from contextlib import suppress
 from random import Random
 from typing import Final, Protocol
 
+from server.channels.channel_plan import ChannelPlan
 from server.channels.connection.clock import Clock
-from server.channels.publisher import ChannelPlan, Publisher
+from server.channels.publisher import Publisher
 from tests.rigs.simulation.loop import SimulatedLoop
 from tests.rigs.simulation.scenario import LEASE_S
 from tests.rigs.simulation.shop import Shop, SimulatedTransport

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from server.channels.publisher import ChannelPlan
+from server.channels.channel_plan import ChannelPlan
 from server.domain.channels import ChannelRules, ChannelSettings, DeadLetter, publishable
 from server.domain.components import Component
 from server.store.keys import ChannelKeys
