@@ -239,7 +239,10 @@ class EventStream:
             async with asyncio.timeout(self._write_timeout_s):
                 await self._outlet.drained()
         except TimeoutError:
-            self._end_unread()
+            # Many are full since the same round and would end at once: in turns, they hold nobody else up.
+            async with self._fan_out.turn():
+                if not self._has_ended():
+                    self._end_unread()
 
     def _end_unread(self) -> None:
         log.warning("changes_stream_not_read", key=self._place.principal.actor, within_s=self._write_timeout_s)

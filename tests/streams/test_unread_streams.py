@@ -108,3 +108,32 @@ async def test_given_a_connection_that_was_looked_at_when_its_caller_takes_nothi
         endings.append(place.ending)
     assert endings == [None, None, NOT_READ]
     assert connection.is_aborted
+
+
+async def test_given_many_that_fill_at_once_when_their_time_is_over_then_they_end_one_by_one(
+    client: Redis, ledger: Ledger
+) -> None:
+    async def no_events(_skus: list[str]) -> list[Event]:
+        return []
+
+    feed = feed_of(client, ledger.keyspace)
+    fan_out = EventFanOut(feed, LoopShare(0.9), no_events)
+    end = parse_entry_id((await bounds(client, ledger.keyspace)).last_id)
+    streams = OpenStreams(StreamLimits(50), lambda _: LOCAL)
+    connections = [Connection(full_bytes=0) for _ in range(50)]
+    async with fan_out.joined(end):
+        running = [
+            asyncio.create_task(
+                EventStream(each, fan_out, end, streams.take(LOCAL, None), streams, write_timeout_s=TIMEOUT_S).run()
+            )
+            for each in connections
+        ]
+        ended, most_at_once = 0, 0
+        async with asyncio.timeout(5):
+            while ended < len(connections):
+                await asyncio.sleep(0)  # one round of the loop, in which others would be answered
+                now = sum(each.is_aborted for each in connections)
+                ended, most_at_once = now, max(most_at_once, now - ended)
+            await asyncio.gather(*running)
+    await feed.close()
+    assert most_at_once <= 2
