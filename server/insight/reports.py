@@ -1,17 +1,14 @@
 """Reads the figures of days and the stock for the reports, letting others have their turn on the way."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from server.domain.reports import By, Pace, Sales, Span, Velocity, velocity
 from server.domain.spelling import is_spelling
+from server.insight.rests import Rests
 from server.store.repositories.calendars import read_calendar
 from server.store.repositories.daily_figures import Counted, FigureStore, Row, StockAtLocation
 from server.store.repositories.locations import read_closed
-
-_ROWS_AT_A_TIME: Final = 200
-"""Before others on the event loop get their turn: about a millisecond."""
 
 
 class Only(NamedTuple):
@@ -46,11 +43,11 @@ async def velocities(store: FigureStore, span: Span, only: Only) -> list[Velocit
     paces: dict[str, Pace] = {}
     async for day, sku, row in _rows(store, span.days, only):
         paces.setdefault(sku, Pace()).add(day, row.figures, span)
-    found, nothing = [], Pace()
+    found, nothing, rests = [], Pace(), Rests()
     for sku, (on_hand, available) in lying.items():
         found.append(velocity(sku, paces.get(sku, nothing), span, on_hand=on_hand, available=available))
-        if len(found) % _ROWS_AT_A_TIME == 0:
-            await asyncio.sleep(0)
+        if rests.is_due():
+            await rests.take()
     return found
 
 
@@ -71,11 +68,10 @@ async def shelves(store: FigureStore, only: Only) -> AsyncIterator[StockAtLocati
             if only.location in ("", shelf.location):
                 yield _masked(shelf, closed)
         return
-    seen = 0
+    rests = Rests()
     async for shelf in store.shelves():
-        seen += 1
-        if seen % _ROWS_AT_A_TIME == 0:
-            await asyncio.sleep(0)
+        if rests.is_due():
+            await rests.take()
         if only.location in ("", shelf.location):
             yield _masked(shelf, closed)
 
@@ -90,13 +86,12 @@ def _masked(shelf: StockAtLocation, closed: frozenset[str]) -> StockAtLocation:
 
 
 async def _rows(store: FigureStore, days: Iterable[int], only: Only) -> AsyncIterator[tuple[int, str, Row]]:
-    seen = 0
+    rests = Rests()
     only = await _meant(store, only)
     async for day, sku, rows in _skus(store, list(days), only.sku):
         for row in rows:
-            seen += 1
-            if seen % _ROWS_AT_A_TIME == 0:
-                await asyncio.sleep(0)
+            if rests.is_due():
+                await rests.take()
             if only.location in ("", row.location) and _is_of_channel(row, only.channel):
                 yield day, sku, row
 
