@@ -190,8 +190,9 @@ async def _connect(host: str, port: int, buffer_bytes: int | None) -> tuple[asyn
 
 def main() -> None:
     """Run as a process of its own."""
-    # Real loads come from other machines: here they must not take the cores from the server that they ask.
-    os.nice(10)
+    # Real loads come from other machines: here they must not take the cores from the server that they ask. One that
+    # is only nice still keeps a core for some milliseconds when the server wakes up.
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     load = given(Load)
 
     async def run() -> Loaded:
