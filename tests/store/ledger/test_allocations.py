@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.allocations import Allocation
-from server.domain.answers import LineRefusal, Refused
+from server.domain.answers import AllocationUsageUnknown, LineRefusal, Refused
 from server.domain.operations.reservations import Order, Reserve
 from server.domain.operations.stock import Bucket
 from server.domain.reservation import Changed, left_available
@@ -433,6 +433,18 @@ async def test_given_changes_behind_the_count_when_allocated_then_they_count(
     assert isinstance(answer, StockChanged)
     assert answer.level.allocated == [Allocation("shop", "own", 9, 9)]
     await assert_clean(ledger, client)
+
+
+async def test_given_no_count_when_a_channel_gets_its_first_units_then_it_is_asked_for_and_nothing_changes(
+    shared: Ledger, client: Redis
+) -> None:
+    await changed(shared, reserve("r", ("A", 1), channel="pazar"))
+    before = await stored(shared, client)
+    given = allocate("A", "pazar", 3)
+    taken = allocate_move("A", "shop", "pazar", 1)
+    assert [await ask(shared, each) for each in (given, taken)] == [AllocationUsageUnknown(), AllocationUsageUnknown()]
+    assert await stored(shared, client) == before
+    await assert_clean(shared, client)
 
 
 # -- many at once
