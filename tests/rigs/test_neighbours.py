@@ -167,8 +167,14 @@ def test_given_a_run_that_is_broken_off_when_it_ends_then_it_leaves_no_process_a
 ) -> None:
     process = command("--only", "query", "--variant", "one-SKU-alone", folder=tmp_path)
     try:
-        wait_until(lambda: bool(list(tmp_path.glob("hf-http-*/data/store.pid"))), "its server has a store", 30)
-        store_pid = int(next(iter(tmp_path.glob("hf-http-*/data/store.pid"))).read_text())
+        written: list[str] = []
+
+        def has_a_store() -> bool:
+            written[:] = [path.read_text() for path in tmp_path.glob("hf-http-*/data/store.pid")]
+            return any(written)  # the file is there a moment before its number
+
+        wait_until(has_a_store, "its server has a store", 30)
+        store_pid = int(next(filter(None, written)))
 
         process.send_signal(number)
         said = process.communicate(timeout=60)[0].decode()

@@ -12,8 +12,9 @@ SYSTEM_READS = {
     "server/api/routes/changes.py",
     "server/api/http/event_fanout.py",
     "server/channels/inbound/desk.py",
+    "server/channels/sources/desk.py",
 }
-"""What all streams of a partition share is read once, for nobody; and orders of channels come in by themselves."""
+"""What all streams of a partition share is read once, for nobody; orders of channels and sources act by themselves."""
 
 
 def caller_of(caller: Caller, key: str) -> Caller:
