@@ -1,7 +1,7 @@
 """How far the lines of a booked order are in its reservations, whoever moved them: desk, API or intake.
 
 Units are fungible: those of lines that were split or moved belong to any booked line of that SKU. Where more than one
-could have moved them, it was the one of which the channel tells that.
+could have moved them, it was the one for which they were moved before, or of which the channel tells that.
 """
 
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -35,7 +35,7 @@ class Progress(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """What the channel tells of a line, in pieces."""
+    """What the channel tells of a line, or what of that was acted on before, in pieces."""
 
     cancelled: int
     shipped: int
@@ -61,7 +61,9 @@ class _Claim:
         self.units = units
         self.gone = part.replaced * units
         self.got = [0, 0, 0, 0, 0]
-        self.room = self.told_shipped = self.told_kept = 0
+        self.room = 0
+        self.shipped: Sequence[int] = ()
+        self.kept: Sequence[int] = ()
 
     def let_go(self, supply: list[int]) -> None:
         """Leave out what expired and was booked anew."""
@@ -69,11 +71,13 @@ class _Claim:
         supply[EXPIRED] -= units
         self.gone -= units
 
-    def have(self, pieces: int, told: Figures) -> None:
-        """Have room for so many pieces."""
+    def have(self, pieces: int, told: Figures, acted: Figures) -> None:
+        """Have room for so many pieces. What is both told and acted on comes before what is only one of them."""
         self.room = pieces * self.units
-        self.told_shipped = told.shipped * self.units
-        self.told_kept = max(0, pieces - told.cancelled) * self.units
+        shipped = (told.shipped, acted.shipped)
+        kept = (max(0, pieces - told.cancelled), max(0, pieces - acted.cancelled))
+        self.shipped = [each * self.units for each in (min(shipped), told.shipped)]
+        self.kept = [each * self.units for each in (min(kept), *kept)]
 
     def take(self, kind: int, most: int, supply: list[int]) -> None:
         units = min(most, supply[kind], self.room)
@@ -83,8 +87,10 @@ class _Claim:
             self.room -= units
 
 
-def progress_in(record: Reservation, parts: Sequence[BookedPieces], figures: Sequence[Figures]) -> list[Progress]:
-    """Return how far each part of a reservation is."""
+def progress_in(
+    record: Reservation, parts: Sequence[BookedPieces], figures: Sequence[tuple[Figures, Figures]]
+) -> list[Progress]:
+    """Return how far each part of a reservation is; ``figures``: what is told of its line, and what was acted on."""
     claims = [
         [_Claim(part, number, units) for number, units in zip(part.lines, part.units, strict=True)] for part in parts
     ]
@@ -97,9 +103,9 @@ def progress_in(record: Reservation, parts: Sequence[BookedPieces], figures: Seq
         for claim in claimants:
             claim.let_go(supply)
     revived = [_revived(of_part) for of_part in claims]
-    for part, told, of_part, back in zip(parts, figures, claims, revived, strict=True):
+    for part, of_line, of_part, back in zip(parts, figures, claims, revived, strict=True):
         for claim in of_part:
-            claim.have(part.pieces - part.replaced + back, told)
+            claim.have(part.pieces - part.replaced + back, *of_line)
     for supply, claimants in supplies:
         _share(claimants, supply)
     return [_progress(record, part, of_part, back) for part, of_part, back in zip(parts, claims, revived, strict=True)]
@@ -120,14 +126,16 @@ def _units_of(line: ReservationLine) -> list[int]:
 
 
 def _share(claims: Sequence[_Claim], supply: list[int]) -> None:
-    """Give the units of a line to those that may have them: first as the channel tells it, then as there is room."""
-    for claim in claims:
-        claim.take(SHIPPED, claim.told_shipped - claim.got[SHIPPED], supply)
+    """Give the units of a line to those that may have them: first by their figures, then as there is room."""
+    for shipped in zip(*(claim.shipped for claim in claims), strict=True):
+        for claim, units in zip(claims, shipped, strict=True):
+            claim.take(SHIPPED, units - claim.got[SHIPPED], supply)
     for claim in claims:
         claim.take(SHIPPED, claim.room, supply)
     for kind in (OPEN, WAITING, EXPIRED):
-        for claim in claims:
-            claim.take(kind, claim.told_kept - sum(claim.got[each] for each in _KINDS), supply)
+        for kept in zip(*(claim.kept for claim in claims), strict=True):
+            for claim, units in zip(claims, kept, strict=True):
+                claim.take(kind, units - sum(claim.got[each] for each in _KINDS), supply)
         for claim in claims:
             claim.take(kind, claim.room, supply)
     for claim in claims:
@@ -167,7 +175,8 @@ def measured(
         if record is None or not at:
             continue
         parts = [lines[i].parts[j] for i, j in at]
-        for (i, j), each in zip(at, progress_in(record, parts, [figures[i] for i, _ in at]), strict=True):
+        of_parts = [(figures[i], Figures(lines[i].cancelled, lines[i].shipped)) for i, _ in at]
+        for (i, j), each in zip(at, progress_in(record, parts, of_parts), strict=True):
             result[i][j] = each
     return result
 

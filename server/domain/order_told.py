@@ -94,7 +94,8 @@ class _Look:
         self._record = record
         self._order = order
         self._is_truth = order.complete and fetched
-        self._is_same = record.fingerprint == order.fingerprint
+        # An older one that had a line to tell of was acted on, too: it is no news of the other lines.
+        self._is_same = record.fingerprint == order.fingerprint and order.changed_ms >= record.changed_ms
         self._known = {line.key: line for line in record.lines}
         self.first_ms = record.first_ms or order.changed_ms
         self.used = False

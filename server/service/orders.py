@@ -126,7 +126,8 @@ class _Booking:
 
     async def _left_alone(self, record: BookedOrder, told: Told) -> Booked | None:
         """Return what is told of an order that nothing is done for; None: it is looked at."""
-        if told.stale or (self._is_unchanged(record, told) and not self._whole):
+        # An older snapshot that had a line to tell of is stale once that is booked.
+        if (told.stale and not self._steps) or (self._is_unchanged(record, told) and not self._whole):
             return _idle(record, told)
         former = await self._former_channel() if record.version == 0 else ""
         if not former:

@@ -8,7 +8,7 @@ from server.domain.order_steps import reservation_id
 from server.service.caller import Caller
 from server.store.repositories.intake import IntakeStore
 from tests.support.channel_orders import CHANNEL, buckets, hear, line, told
-from tests.support.operations import stocked
+from tests.support.operations import changed, moved, receive, relocate, stocked
 
 
 async def test_given_a_paid_order_when_it_is_told_twice_then_it_is_booked_once(caller: Caller) -> None:
@@ -88,6 +88,36 @@ async def test_given_a_shipment_that_is_corrected_then_the_units_come_back_and_a
 
     assert counters == [(5, 0, 3), (3, 0, 1), (4, 0, 2), (2, 0, 0), (5, 0, 3)]
     assert left == [("", ())] * 5
+
+
+@pytest.mark.parametrize("first", ["one", "three"])
+@pytest.mark.parametrize(("done", "left"), [("cancelled", (10, 0, 2)), ("shipped", (8, 0, 2))])
+async def test_given_two_lines_of_a_sku_of_which_one_was_split_when_each_changes_then_both_changes_count(
+    caller: Caller, first: str, done: str, left: tuple[int, int, int]
+) -> None:
+    await stocked(caller.ledger, A=5)
+    await moved(caller.ledger, receive("A", 5, "annex"))
+    await hear(caller, told("1", 10, line("one", 1), line("three", 3)))
+    await changed(caller.ledger, relocate("market.1", (2, 2, "annex")))
+    pieces = {"one": 1, "three": 3}
+
+    for at_ms, keys in ((20, {first}), (30, {"one", "three"})):
+        lines = [line(key, many, **({done: 1} if key in keys else {})) for key, many in pieces.items()]
+        await hear(caller, told("1", at_ms, *lines))
+
+    assert await buckets(caller) == left
+
+
+async def test_given_an_older_snapshot_that_has_a_new_line_when_it_comes_then_it_lowers_no_other(
+    caller: Caller,
+) -> None:
+    await stocked(caller.ledger, A=5, B=5)
+    await hear(caller, told("1", 20, line("l1", 4), state="unpaid", complete=False))
+
+    booked = await hear(caller, told("1", 10, line("l1", 3), line("l2", 2, sku="B"), state="unpaid"))
+
+    assert (booked.state, booked.steps) == ("held", ("reserve",))
+    assert (await buckets(caller), await buckets(caller, "B")) == ((5, 4, 0), (5, 2, 0))
 
 
 async def test_given_an_order_first_seen_as_cancelled_when_it_is_open_then_it_is_booked(caller: Caller) -> None:
