@@ -136,7 +136,10 @@ class World:
         fetched = order is self.market.snapshots[-1] and order.complete and self.chance.random() < 0.5
         self.newest.hear(order)
         try:
-            await self._book(order, fetched=fetched)
+            booked = await self._book(order, fetched=fetched)
+            if booked.inbox == "not_held" and not order.complete:
+                # What could not be held, and is not named by the part that is paid, waits for the whole order.
+                self.newest.killed(order)
         except KilledError as killed:
             self.story.append(f"killed {killed}")
             self.newest.killed(order)
