@@ -102,7 +102,7 @@ async def test_given_two_lines_of_a_sku_of_which_one_was_split_when_each_changes
     pieces = {"one": 1, "three": 3}
 
     for at_ms, keys in ((20, {first}), (30, {"one", "three"})):
-        lines = [line(key, many, **({done: 1} if key in keys else {})) for key, many in pieces.items()]
+        lines = [replace(line(key, many), **{done: int(key in keys)}) for key, many in pieces.items()]
         await hear(caller, told("1", at_ms, *lines))
 
     assert await buckets(caller) == left
