@@ -1,12 +1,12 @@
 """Orders of Allegro as they are answered, its checkout forms, and how they stand: each answer is the whole order."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
+from adapters.contract.fields import in_ms, inner, text
 from adapters.contract.orders import Address, Buyer, Order, OrderLine, OrderState, Package, Unreadable
 
 UNPAID: Final = frozenset({"BOUGHT", "FILLED_IN"})
@@ -183,29 +183,6 @@ def _packages(row: FormRow, shipments: Sequence[ShipmentRow]) -> tuple[Package, 
 
 
 # -- fields of any form
-
-
-def inner(value: Any, *names: str) -> Any:
-    """Return a field within fields; None: one of them is not there."""
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def text(value: Any) -> str:
-    """Return a text or number as text; what is neither is nothing."""
-    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
-
-
-def in_ms(moment: str) -> int:
-    """Read a time. Raises ValueError, which quotes nothing."""
-    try:
-        read = datetime.fromisoformat(moment)
-    except ValueError:
-        raise ValueError("a time of another form") from None
-    if read.tzinfo is None:
-        raise ValueError("a time without a zone")
-    return round(read.timestamp() * 1000)
 
 
 def _ms_or_none(moment: Any) -> int:

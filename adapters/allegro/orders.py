@@ -14,9 +14,10 @@ import msgspec
 
 from adapters.allegro.account import Options, Session
 from adapters.allegro.commands import NAMES, carry_out, confirmed
-from adapters.allegro.forms import SOME, FormRow, ShipmentRow, in_ms, order_of, read_form
+from adapters.allegro.forms import SOME, FormRow, ShipmentRow, order_of, read_form
 from adapters.contract.adapter import Adapter
 from adapters.contract.errors import CursorRefusedError, UnavailableError, UnreadableOrderError
+from adapters.contract.fields import in_ms
 from adapters.contract.http import ORDERS, Answer, Exchange, check_status, excerpt, read_private
 from adapters.contract.orders import Command, CommandOutcome, Confirmation, Intake, Order, Pulled
 from adapters.contract.walk import Row, Walk

@@ -11,11 +11,12 @@ from urllib.parse import quote
 import msgspec
 
 from adapters.amazon.account import Options, Session, checked, fault_of
-from adapters.amazon.rows import OrderRow, in_ms, order_of, read_order, written
+from adapters.amazon.rows import OrderRow, order_of, read_order, written
 from adapters.contract import confirmation
 from adapters.contract.adapter import Adapter
 from adapters.contract.commands import one_after_another
 from adapters.contract.errors import CursorRefusedError, ThrottledError, UnreadableOrderError
+from adapters.contract.fields import in_ms
 from adapters.contract.http import COMMANDS, ORDERS, Answer, Exchange, read_private
 from adapters.contract.orders import (
     Command,

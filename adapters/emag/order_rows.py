@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
+from adapters.contract.fields import text
 from adapters.contract.orders import Address, Buyer, Order, OrderLine, OrderState, Unreadable
 
 CANCELLED, NEW, IN_PROGRESS, PREPARED, FINALIZED, RETURNED = range(6)
@@ -160,11 +161,6 @@ def in_ms(written: str, zone: ZoneInfo) -> int:
 def written(at_ms: int, zone: ZoneInfo) -> str:
     """Write a time as eMAG does."""
     return datetime.fromtimestamp(at_ms // 1000, UTC).astimezone(zone).strftime(_WRITTEN)
-
-
-def text(value: Any) -> str:
-    """Return a name or a number as text; empty for what is neither."""
-    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def _money(value: Any) -> str:

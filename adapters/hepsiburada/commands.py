@@ -15,6 +15,7 @@ import msgspec
 from adapters.contract import confirmation
 from adapters.contract.commands import one_after_another, over_packages, part_of_named
 from adapters.contract.errors import ChannelError, UnknownResultError
+from adapters.contract.fields import text
 from adapters.contract.http import COMMANDS, Answer, Exchange, Request, check_command, excerpt
 from adapters.contract.orders import (
     Acknowledge,
@@ -34,7 +35,7 @@ from adapters.contract.orders import (
     Undecided,
 )
 from adapters.hepsiburada.account import Options
-from adapters.hepsiburada.order_rows import TURKEY, fields_of, text_of
+from adapters.hepsiburada.order_rows import TURKEY, fields_of
 
 SERIES_LETTERS: Final = 3
 """The number of an invoice begins with its series."""
@@ -257,7 +258,7 @@ def _counted(lines: Sequence[tuple[str, int]]) -> Counter[str]:
 def _package_in(answer: Answer) -> str:
     """Return the number of the package that was made. Raises UnknownResultError."""
     try:
-        number = text_of(fields_of(msgspec.json.decode(answer.body)).get("packagenumber"))
+        number = text(fields_of(msgspec.json.decode(answer.body)).get("packagenumber"))
     except (ValueError, UnicodeDecodeError):
         number = ""
     if not number:

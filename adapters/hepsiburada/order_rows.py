@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from adapters.contract.fields import text
 from adapters.contract.orders import Address, Buyer
 from adapters.hepsiburada.account import Meaning, Options
 
@@ -49,7 +50,7 @@ class Line(NamedTuple):
 
     def text(self, name: str) -> str:
         """Return a field as text; empty where it is none."""
-        return text_of(self.fields.get(name))
+        return text(self.fields.get(name))
 
 
 def fields_of(value: Any) -> Fields:
@@ -73,16 +74,16 @@ def line_of(fields: Fields, options: Options, meaning: Meaning | None = None) ->
         What stock needs of it is missing; the words name the field, and quote nothing.
 
     """
-    key = text_of(fields.get("lineitemid")) or text_of(fields.get("id"))
-    order = text_of(fields.get("ordernumber"))
+    key = text(fields.get("lineitemid")) or text(fields.get("id"))
+    order = text(fields.get("ordernumber"))
     quantity = fields.get("quantity")
     if not key:
         raise ValueError("a line without id")
     if not isinstance(quantity, int) or isinstance(quantity, bool) or quantity < 0:
         raise ValueError("a line without a whole quantity")
-    status = text_of(fields.get("status"))
+    status = text(fields.get("status"))
     found = meaning or meaning_of(status, options)
-    return Line(key, order, quantity, found, status, text_of(fields.get("packagenumber")), fields)
+    return Line(key, order, quantity, found, status, text(fields.get("packagenumber")), fields)
 
 
 def meaning_of(status: str, options: Options) -> Meaning:
@@ -98,7 +99,7 @@ def number_of(raw: msgspec.Raw) -> str:
     """Return the number of the order of a row, also of one that cannot be read; empty: not even that."""
     try:
         fields = row_of(raw)
-        return text_of(fields.get("ordernumber")) or next(iter(numbers_in(fields.get("items"))), "")
+        return text(fields.get("ordernumber")) or next(iter(numbers_in(fields.get("items"))), "")
     except ValueError:
         return ""
 
@@ -106,21 +107,16 @@ def number_of(raw: msgspec.Raw) -> str:
 def numbers_in(items: Any) -> list[str]:
     """Return the numbers of orders that a list of lines names, each once."""
     rows = [fields_of(each) for each in items if isinstance(each, dict)] if isinstance(items, list) else []
-    return list(dict.fromkeys(filter(None, (text_of(row.get("ordernumber")) for row in rows))))
+    return list(dict.fromkeys(filter(None, (text(row.get("ordernumber")) for row in rows))))
 
 
 def in_ms(value: Any) -> int:
     """Return a time: with a zone, without one, with any number of decimals; 0: it is none."""
     try:
-        moment = datetime.fromisoformat(_MORE_DIGITS.sub(r"\1", text_of(value)))
+        moment = datetime.fromisoformat(_MORE_DIGITS.sub(r"\1", text(value)))
     except ValueError:
         return 0
     return round((moment if moment.tzinfo else moment.replace(tzinfo=TURKEY)).timestamp() * 1000)
-
-
-def text_of(value: Any) -> str:
-    """Return a name or a number as text; empty for what is neither."""
-    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def money_of(value: Any) -> tuple[str, str]:
@@ -130,7 +126,7 @@ def money_of(value: Any) -> tuple[str, str]:
         amount = Decimal(str(fields.get("amount", "")))
     except InvalidOperation:
         return "", ""
-    return (f"{amount:f}", text_of(fields.get("currency"))) if amount.is_finite() else ("", "")
+    return (f"{amount:f}", text(fields.get("currency"))) if amount.is_finite() else ("", "")
 
 
 def buyer_of(order: Fields) -> Buyer:
@@ -140,11 +136,11 @@ def buyer_of(order: Fields) -> Buyer:
     billing = _address(_object(invoice.get("address")), invoice)
     named = shipping or billing
     return Buyer(
-        id=text_of(customer.get("customerid")) or text_of(customer.get("id")),
-        name=text_of(customer.get("name")) or (named.name if named else ""),
-        email=text_of(customer.get("email")) or text_of(_object(order.get("deliveryaddress")).get("email")),
+        id=text(customer.get("customerid")) or text(customer.get("id")),
+        name=text(customer.get("name")) or (named.name if named else ""),
+        email=text(customer.get("email")) or text(_object(order.get("deliveryaddress")).get("email")),
         phone=named.phone if named else "",
-        identity_number=text_of(invoice.get("turkishidentitynumber")),
+        identity_number=text(invoice.get("turkishidentitynumber")),
         shipping=shipping,
         billing=billing,
     )
@@ -157,7 +153,7 @@ def _object(value: Any) -> Fields:
 def _address(fields: Fields, invoice: Mapping[str, Any] | None = None) -> Address | None:
     if not fields:
         return None
-    found = {name: text_of(value) for name, value in fields.items()}
+    found = {name: text(value) for name, value in fields.items()}
     more = invoice or {}
     return Address(
         name=found.get("name", ""),
@@ -166,6 +162,6 @@ def _address(fields: Fields, invoice: Mapping[str, Any] | None = None) -> Addres
         district=found.get("town") or found.get("district", ""),
         country=found.get("countrycode", ""),
         phone=found.get("phonenumber", ""),
-        tax_number=text_of(more.get("taxnumber")),
-        tax_office=text_of(more.get("taxoffice")),
+        tax_number=text(more.get("taxnumber")),
+        tax_office=text(more.get("taxoffice")),
     )

@@ -16,6 +16,7 @@ import msgspec
 
 from adapters.contract.adapter import Adapter
 from adapters.contract.errors import UnreadableOrderError
+from adapters.contract.fields import text
 from adapters.contract.http import ORDERS, Answer, Exchange, Request, read_private
 from adapters.contract.orders import (
     Command,
@@ -43,7 +44,6 @@ from adapters.hepsiburada.order_rows import (
     number_of,
     numbers_in,
     row_of,
-    text_of,
 )
 from adapters.hepsiburada.snapshots import parts_of, whole_of
 
@@ -180,7 +180,7 @@ class HepsiburadaOrders(Adapter):
                 continue  # the order itself is read again in its time
             at_ms = in_ms(row.get("canceldate"))
             is_known = at_ms and at_ms < _since_ms(walk)
-            (known if is_known else found).append(text_of(row.get("ordernumber")))
+            (known if is_known else found).append(text(row.get("ordernumber")))
         after, more = SPANS.went_on(walk, [walk.began], is_full=is_full and bool(found))
         return Pulled(cursor=after, hints=tuple(dict.fromkeys(filter(None, found))), more=more)
 
@@ -206,7 +206,7 @@ class HepsiburadaOrders(Adapter):
             body = fields_of(_decode_any(delivery.body)) if delivery.body else {}
         except (ValueError, UnicodeDecodeError) as error:
             raise UnreadableError(f"not an object: {error}") from None
-        numbers = [text_of(body.get("ordernumber")), *numbers_in(body.get("items")), *_number_in(parts)]
+        numbers = [text(body.get("ordernumber")), *numbers_in(body.get("items")), *_number_in(parts)]
         hints = tuple(dict.fromkeys(filter(None, numbers)))
         if not hints and not (len(parts) > 1 and parts[0] in _AFTER_PACKAGES):
             raise UnreadableError("it names no order")

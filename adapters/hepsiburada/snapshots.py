@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from adapters.contract.fields import text
 from adapters.contract.orders import Order, OrderLine, OrderState, Package, PackageState
 from adapters.hepsiburada.account import Options
-from adapters.hepsiburada.order_rows import Fields, Line, buyer_of, fields_of, in_ms, line_of, money_of, text_of
+from adapters.hepsiburada.order_rows import Fields, Line, buyer_of, fields_of, in_ms, line_of, money_of
 
 UNPAID: Final = frozenset({"awaiting", "waiting", "paymentawaiting", "awaitingpayment", "unpaid"})
 """Words for the status of a payment; Hepsiburada does not publish them."""
@@ -30,7 +31,7 @@ def whole_of(number: str, content: Fields, options: Options, now_ms: int) -> Ord
     items = content.get("items")
     if not isinstance(items, list):
         raise ValueError("an order without items")  # noqa: TRY004  # one kind of error for all that is wrong
-    is_unpaid = text_of(content.get("paymentstatus")).lower() in UNPAID
+    is_unpaid = text(content.get("paymentstatus")).lower() in UNPAID
     lines = [line_of(fields_of(each), options) for each in items]
     if is_unpaid:
         lines = [each._replace(meaning="unpaid") if each.meaning == "open" else each for each in lines]

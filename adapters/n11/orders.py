@@ -13,6 +13,7 @@ import msgspec
 
 from adapters.contract.adapter import Adapter
 from adapters.contract.errors import UnknownResultError, UnreadableOrderError
+from adapters.contract.fields import text
 from adapters.contract.http import COMMANDS, ORDERS, Answer, Exchange, Request, check_command, excerpt, read_private
 from adapters.contract.key_lookup import folded
 from adapters.contract.orders import (
@@ -31,7 +32,7 @@ from adapters.contract.orders import (
 )
 from adapters.contract.spans import DAY_MS, Spans
 from adapters.n11.account import Options, headers
-from adapters.n11.packages import NEW, STATUSES, PackageRow, rows_of, text
+from adapters.n11.packages import NEW, STATUSES, PackageRow, rows_of
 from adapters.n11.snapshots import by_order, part_of, whole_of
 from adapters.n11.wire import reason_of
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from adapters.contract.fields import text
 from adapters.contract.key_lookup import folded
 from adapters.contract.orders import Address, Buyer, Package, PackageState, Unreadable
 
@@ -139,11 +140,6 @@ class PackageRow(msgspec.Struct, rename="camel"):
             shipping=shipping,
             billing=billing,
         )
-
-
-def text(value: Any) -> str:
-    """Return a name or a number as text; empty for what is neither."""
-    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 _decode: Final = msgspec.json.Decoder(PackageRow).decode

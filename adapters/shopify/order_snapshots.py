@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Final, NamedTuple
 
+from adapters.contract.fields import in_ms
 from adapters.contract.orders import Address, Buyer, Order, OrderLine, OrderState, Package, PackageState
 from adapters.shopify.account import Options
 from adapters.shopify.graphql import gid
@@ -116,14 +116,6 @@ def is_open(task: Task) -> bool:
 def number_of(name: str) -> str:
     """Return the number in a global id."""
     return name.rpartition("/")[2]
-
-
-def in_ms(text: str) -> int:
-    """Return a time in milliseconds since 1970. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time without a zone")
-    return round(moment.timestamp() * 1000)
 
 
 def _pieces(lines: Iterable[ParcelLine | RefundLine]) -> Counter[str]:

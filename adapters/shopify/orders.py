@@ -13,6 +13,7 @@ import msgspec
 
 from adapters.contract.adapter import Adapter
 from adapters.contract.errors import CursorRefusedError, SpoiledError, UnavailableError, UnreadableOrderError
+from adapters.contract.fields import in_ms
 from adapters.contract.http import Exchange
 from adapters.contract.orders import (
     Command,
@@ -32,7 +33,7 @@ from adapters.shopify.account import Options
 from adapters.shopify.graphql import Session, gid, part
 from adapters.shopify.order_commands import NAMES, carry_out, confirmed
 from adapters.shopify.order_documents import PAGE, Connection, LineRow, ListedOrder, OrderRow, PartsRow
-from adapters.shopify.order_snapshots import Parts, in_ms, number_of, order_of
+from adapters.shopify.order_snapshots import Parts, number_of, order_of
 
 R = TypeVar("R")
 
