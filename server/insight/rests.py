@@ -5,7 +5,6 @@ import time
 from typing import Final
 
 _ROWS_AT_A_TIME: Final = 100
-"""Some half a millisecond of work."""
 _REST_S_MIN: Final = 0.001
 _REST_S_MAX: Final = 0.005
 

@@ -12,12 +12,12 @@ class Newest:
     def __init__(self, market: Market) -> None:
         self._market = market
         self._lines: dict[str, tuple[int, int, int, int]] = {}
-        self._killed: list[ChannelOrder] = []
+        self._undone: list[ChannelOrder] = []
         self.is_paid = False
 
     def hear(self, order: ChannelOrder) -> None:
         """Take a snapshot in, line by line: of each the newest figures; a part lowers none."""
-        self._killed = [each for each in self._killed if each is not order and not _covers(order, each)]
+        self._undone = [each for each in self._undone if each is not order and not _covers(order, each)]
         self.is_paid = self.is_paid or order.state == "open"
         for line in order.lines:
             before = self._lines.get(line.key, (-1, 0, 0, 0))
@@ -28,9 +28,9 @@ class Newest:
                 now = (now[0], *(max(each) for each in zip(now[1:], before[1:], strict=True)))  # type: ignore[assignment]
             self._lines[line.key] = now
 
-    def killed(self, order: ChannelOrder) -> None:
+    def left_undone(self, order: ChannelOrder) -> None:
         """Note that a snapshot may be done in part, until it or a newer whole one comes."""
-        self._killed.append(order)
+        self._undone.append(order)
 
     def has_told(self, keys: set[str]) -> bool:
         """Whether something was told of each of some lines."""
@@ -39,7 +39,7 @@ class Newest:
     @property
     def is_settled(self) -> bool:
         """Whether all that was delivered must be done by now."""
-        return not self._killed and not self._market.uncertain
+        return not self._undone and not self._market.uncertain
 
     def expected(self) -> dict[str, tuple[int, int]]:
         """Return pieces that are open and gone of each SKU that only the channel moves, and that is there."""

@@ -139,10 +139,10 @@ class World:
             booked = await self._book(order, fetched=fetched)
             if booked.inbox == "not_held" and not order.complete:
                 # What could not be held, and is not named by the part that is paid, waits for the whole order.
-                self.newest.killed(order)
+                self.newest.left_undone(order)
         except KilledError as killed:
             self.story.append(f"killed {killed}")
-            self.newest.killed(order)
+            self.newest.left_undone(order)
         await self._check_promise()
         await self._check_newest()
 
