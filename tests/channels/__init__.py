@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.channels.conformance", "tests.channels.ticket_conformance")
+pytest.register_assert_rewrite("adapters.testing.conformance", "adapters.testing.ticket_conformance")

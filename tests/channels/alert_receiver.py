@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from tests.channels.simulator import Simulator
+from adapters.testing.simulator import Simulator
 from tests.channels.webhook_receiver import SECRET
 
 PATH: Final = "/alerts"

@@ -13,7 +13,7 @@ from uuid import UUID
 from aiohttp import web
 
 from adapters.contract.orders import Delivery
-from tests.channels.order_side import BUYER, PHONE, STREET, OrderSide, Truth
+from adapters.testing.order_side import BUYER, PHONE, STREET, OrderSide, Truth
 
 PAGE_MAX: Final = 100
 EVENTS_MAX: Final = 1_000

@@ -12,7 +12,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from adapters.contract.orders import Delivery
-from tests.channels.order_side import BUYER, PHONE, STREET, OrderSide, Truth
+from adapters.testing.order_side import BUYER, PHONE, STREET, OrderSide, Truth
 
 PAGE_MAX: Final = 100
 PATH: Final = "/orders/2026-01-01/orders"

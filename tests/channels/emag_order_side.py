@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from adapters.contract.orders import Delivery
-from tests.channels.order_side import BUYER, PHONE, STREET, OrderSide, Truth
+from adapters.testing.order_side import BUYER, PHONE, STREET, OrderSide, Truth
 
 CALLBACK_SECRET: Final = "made-up-callback-secret"
 ZONE: Final = ZoneInfo("Europe/Bucharest")

@@ -8,9 +8,9 @@ from adapters.contract.adapter import Adapter
 from adapters.contract.tokens import Grant
 from adapters.testing import engine
 from adapters.testing.engine import LEASE_S, LOOPBACK, Engine
+from adapters.testing.simulator import Simulator
 from server.channels.channel_plan import ChannelPlan
 from tests.channels.plain import Plain
-from tests.channels.simulator import Simulator
 from tests.support.stores import StoreProcess
 
 __all__ = ["LEASE_S", "LOOPBACK", "Engine", "plan", "publishing"]

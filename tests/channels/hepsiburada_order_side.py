@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.contract.orders import Delivery
-from tests.channels.order_side import BUYER, PHONE, STREET, OrderSide, Truth
+from adapters.testing.order_side import BUYER, PHONE, STREET, OrderSide, Truth
 
 USER: Final = "made-up-user"
 PASSWORD: Final = "made-up-password"

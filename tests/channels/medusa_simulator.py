@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from tests.channels.simulator import Simulator
+from adapters.testing.simulator import Simulator
 
 LOCATION: Final = "sloc_1"
 ROWS_MAX: Final = 1_000

@@ -13,7 +13,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from adapters.contract.orders import Delivery
-from tests.channels.order_side import BUYER, PHONE, STREET, OrderSide, Truth
+from adapters.testing.order_side import BUYER, PHONE, STREET, OrderSide, Truth
 
 HOUR_MS: Final = 3_600_000
 SPAN_MS: Final = 15 * 24 * HOUR_MS

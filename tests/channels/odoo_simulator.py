@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from tests.channels.simulator import Simulator
+from adapters.testing.simulator import Simulator
 
 USER: Final = 7
 WAREHOUSE: Final = 1

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from aiohttp import web
 
 from adapters.contract.orders import Delivery
-from tests.channels.order_side import BUYER, PHONE, STREET, OrderSide, Truth
+from adapters.testing.order_side import BUYER, PHONE, STREET, OrderSide, Truth
 
 USERNAME: Final = "stock-keeper@example.org"
 PASSWORD: Final = "a-made-up-password"

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from adapters.testing.simulator import Fault
 from tests.channels.oscar_order_side import ADMIN, BEHIND, PASSWORD, USERNAME, OscarOrderSide, problem
-from tests.channels.simulator import Fault
 
 CURRENCY: Final = "TRY"
 STOCK_MAX: Final = 2_147_483_647

@@ -15,7 +15,7 @@ from adapters.contract.adapter import Adapter, Capabilities
 from adapters.contract.errors import SpoiledError, TicketLostError
 from adapters.contract.http import READ, Exchange, Request, check_status, json_of
 from adapters.contract.stock import Applied, Item, Outcome, Outcomes, Rejected, StillPending, Ticket
-from tests.channels.simulator import Simulator
+from adapters.testing.simulator import Simulator
 
 OK = "ok"
 _VERSIONS_MAX = 50

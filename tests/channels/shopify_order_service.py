@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from tests.channels.order_side import BUYER, PHONE, STREET
+from adapters.testing.order_side import BUYER, PHONE, STREET
 from tests.channels.shopify_order_side import LOCATION, ShopifyOrderSide, ShopLine, ShopOrder, Task
 
 GID: Final = "gid://shopify/"

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from adapters.contract.orders import Delivery
-from tests.channels.order_side import OrderSide, Truth
+from adapters.testing.order_side import OrderSide, Truth
 
 WEBHOOK_SECRET: Final = "made-up-webhook-secret"
 SHOP: Final = "made-up-shop.myshopify.com"

@@ -25,10 +25,10 @@ from graphql import (
     validate,
 )
 
+from adapters.testing.simulator import Fault
 from tests.channels.shopify_order_schema import ORDER_SCHEMA
 from tests.channels.shopify_order_service import ShopifyOrderService
 from tests.channels.shopify_order_side import LOCATION, SHOP
-from tests.channels.simulator import Fault
 
 __all__ = ["LOCATION", "SHOP", "ShopifySimulator"]
 

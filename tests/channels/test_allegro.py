@@ -19,9 +19,9 @@ from adapters.contract.errors import (
 from adapters.contract.http import COMMANDS, ORDERS, READ, WRITE, Answer
 from adapters.contract.limits import TokenBucket, Window
 from adapters.contract.stock import Applied, Item, PriceRejected, Rejected, Retry, Ticket
+from adapters.testing.driving import NOW_S, Driven
+from adapters.testing.ticket_conformance import TicketConformance
 from tests.channels.allegro_simulator import ACCESS, UNKNOWN, AllegroSimulator
-from tests.channels.driving import NOW_S, Driven
-from tests.channels.ticket_conformance import TicketConformance
 
 CREDENTIALS = {"client_id": "made-up-client-id", "client_secret": "made-up-client-secret", "access_token": ACCESS}
 BULK = "/sale/offer-bulk-modification-commands"

@@ -11,8 +11,9 @@ from adapters.allegro.orders import LATE_MS, PAGE
 from adapters.contract.errors import CursorRefusedError
 from adapters.contract.http import Answer
 from adapters.contract.orders import Acknowledge, Done, NotDone, Refuse, Refused, Ship, Superseded
+from adapters.testing.orders_conformance import OrdersConformance
+from adapters.testing.seller import START_MS, Seller
 from tests.channels.allegro_simulator import ACCESS, AllegroSimulator
-from tests.channels.orders_conformance import START_MS, OrdersConformance, Seller
 
 DAY_S = 86_400
 

@@ -22,11 +22,11 @@ from adapters.contract.errors import (
 )
 from adapters.contract.http import Answer
 from adapters.contract.stock import Applied, Item, Rejected, Retry, Unknown
+from adapters.testing.conformance import Conformance
+from adapters.testing.driving import NOW_S, Driven
+from adapters.testing.ticket_conformance import TicketConformance
 from tests.channels.amazon_order_side import MARKETPLACE
 from tests.channels.amazon_simulator import ACCESS, SELLER, UNKNOWN, AmazonSimulator
-from tests.channels.conformance import Conformance
-from tests.channels.driving import NOW_S, Driven
-from tests.channels.ticket_conformance import TicketConformance
 
 CREDENTIALS = {"client_id": "made-up-client-id", "client_secret": "made-up-client-secret", "access_token": ACCESS}
 

@@ -9,8 +9,9 @@ from adapters.amazon import ADAPTER
 from adapters.amazon.orders import PAGE
 from adapters.contract.errors import CursorRefusedError
 from adapters.contract.orders import Done, Refused, Ship
+from adapters.testing.orders_conformance import OrdersConformance
+from adapters.testing.seller import Seller
 from tests.channels.amazon_simulator import ACCESS, AmazonSimulator
-from tests.channels.orders_conformance import OrdersConformance, Seller
 from tests.channels.test_amazon import options_at
 
 

@@ -12,8 +12,8 @@ from adapters.contract.limits import Window
 from adapters.contract.stock import Applied, Item, PriceRejected, Rejected
 from adapters.emag import ADAPTER, Emag, Options
 from adapters.emag.stock import NOT_AN_OFFER
-from tests.channels.conformance import Conformance
-from tests.channels.driving import NOW_S, Driven
+from adapters.testing.conformance import Conformance
+from adapters.testing.driving import NOW_S, Driven
 from tests.channels.emag_simulator import UNKNOWN, EmagSimulator
 
 CREDENTIALS = {"username": "made-up-user", "password": "made-up-password"}

@@ -23,9 +23,10 @@ from adapters.contract.orders import (
 from adapters.emag import ADAPTER, Options
 from adapters.emag.order_rows import in_ms
 from adapters.emag.orders import PAGE
+from adapters.testing.orders_conformance import OrdersConformance
+from adapters.testing.seller import START_MS, Seller
 from tests.channels.emag_order_side import CALLBACK_SECRET, CARD, FINALIZED, IN_PROGRESS, RETURNED, TRANSFER
 from tests.channels.emag_simulator import EmagSimulator
-from tests.channels.orders_conformance import START_MS, OrdersConformance, Seller
 
 
 class TestEmagOrders(OrdersConformance[EmagSimulator]):

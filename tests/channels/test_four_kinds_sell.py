@@ -7,12 +7,12 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from adapters.testing.order_side import PERSONAL, OrderSide
 from tests.channels.emag_order_side import CALLBACK_SECRET, FINALIZED
 from tests.channels.emag_simulator import EmagSimulator
 from tests.channels.hepsiburada_order_side import PASSWORD, USER
 from tests.channels.hepsiburada_simulator import INTEGRATOR, MERCHANT, HepsiburadaSimulator
 from tests.channels.n11_simulator import N11Simulator
-from tests.channels.order_side import PERSONAL, OrderSide
 from tests.channels.shopify_order_side import WEBHOOK_SECRET
 from tests.channels.shopify_simulator import ITEM, LOCATION, SHOP, TOKEN, ShopifySimulator
 from tests.conftest import wait_until

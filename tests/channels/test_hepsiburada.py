@@ -12,9 +12,9 @@ from adapters.contract.limits import TokenBucket, Window
 from adapters.contract.stock import Applied, Item, PriceRejected, Rejected, Retry, StillPending, Ticket
 from adapters.hepsiburada import ADAPTER, Hepsiburada, Options
 from adapters.hepsiburada.stock import DEPOT
-from tests.channels.driving import NOW_S, Driven
+from adapters.testing.driving import NOW_S, Driven
+from adapters.testing.ticket_conformance import TicketConformance
 from tests.channels.hepsiburada_simulator import INTEGRATOR, MERCHANT, UNKNOWN, HepsiburadaSimulator
-from tests.channels.ticket_conformance import TicketConformance
 
 KEY = "made-up-service-key"
 

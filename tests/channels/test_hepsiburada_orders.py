@@ -22,10 +22,11 @@ from adapters.contract.orders import (
 )
 from adapters.hepsiburada import ADAPTER, Options
 from adapters.hepsiburada.orders import PAGE
+from adapters.testing.orders_conformance import OrdersConformance
+from adapters.testing.seller import START_MS, Seller
 from tests.channels.hepsiburada_order_service import REASON
 from tests.channels.hepsiburada_order_side import PASSWORD, USER
 from tests.channels.hepsiburada_simulator import INTEGRATOR, MERCHANT, HepsiburadaSimulator
-from tests.channels.orders_conformance import START_MS, OrdersConformance, Seller
 
 
 class TestHepsiburadaOrders(OrdersConformance[HepsiburadaSimulator]):

@@ -12,6 +12,9 @@ import msgspec
 import pytest
 
 from adapters.contract.orders import Order
+from adapters.testing.driving import PATIENT_S
+from adapters.testing.orders_conformance import LATER_S, OrdersConformance
+from adapters.testing.seller import START_MS, Seller
 from server.channels.connection.http_transport import Transport
 from server.channels.inbound.snapshots import neutral
 from server.domain.channel_orders import IntakeRules
@@ -30,8 +33,6 @@ from tests.channels import (
     test_trendyol_orders,
     test_woocommerce_orders,
 )
-from tests.channels.driving import PATIENT_S
-from tests.channels.orders_conformance import LATER_S, START_MS, OrdersConformance, Seller
 from tests.rigs.order_histories.run import caller_on
 from tests.support.operations import meant, receive
 from tests.support.stores import StoreProcess

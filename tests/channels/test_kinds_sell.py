@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.channels.order_side import PERSONAL, OrderSide
+from adapters.testing.order_side import PERSONAL, OrderSide
 from tests.channels.trendyol_order_side import PASSWORD, USER
 from tests.channels.trendyol_simulator import TrendyolSimulator
 from tests.channels.woocommerce_order_side import WEBHOOK_SECRET

@@ -11,9 +11,9 @@ from adapters.contract.http import Answer, Request
 from adapters.contract.orders import Order, Pulled, Refuse
 from adapters.contract.stock import Applied, Conflict, Item, Rejected, Retry
 from adapters.medusa import ADAPTER, Medusa, MedusaOptions
+from adapters.testing.conformance import Conformance
+from adapters.testing.driving import NOW_S, Driven
 from server.channels.connection.http_transport import Transport
-from tests.channels.conformance import Conformance
-from tests.channels.driving import NOW_S, Driven
 from tests.channels.medusa_simulator import LOCATION, MedusaSimulator
 
 SECRET_KEY = "sk_an-invented-secret-key"

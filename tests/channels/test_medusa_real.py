@@ -11,8 +11,8 @@ from adapters.contract.errors import ClosedError, CredentialsError
 from adapters.contract.http import Answer, Request
 from adapters.contract.stock import Applied, Conflict, Item, Rejected, Retry
 from adapters.medusa import ADAPTER
+from adapters.testing.driving import Driven
 from server.channels.connection.http_transport import Transport
-from tests.channels.driving import Driven
 from tests.channels.medusa.shop import Level, RefusedByShopError, Shop
 from tests.channels.medusa_server import MEDUSA_TIMEOUT_S, SKUS, MedusaServer
 

@@ -11,9 +11,9 @@ from adapters.contract.http import COMMANDS, ORDERS, READ, WRITE, Answer, Reques
 from adapters.contract.limits import TokenBucket, Window
 from adapters.contract.stock import Applied, Item, Rejected, Retry, StillPending, Ticket
 from adapters.n11 import ADAPTER, N11, Options
-from tests.channels.driving import NOW_S, Driven
+from adapters.testing.driving import NOW_S, Driven
+from adapters.testing.ticket_conformance import TicketConformance
 from tests.channels.n11_simulator import UNKNOWN, N11Simulator
-from tests.channels.ticket_conformance import TicketConformance
 
 
 class TestN11(TicketConformance[N11Simulator]):

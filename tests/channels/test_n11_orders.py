@@ -10,8 +10,9 @@ from adapters.contract.errors import UnknownResultError
 from adapters.contract.orders import Acknowledge, Done, NotDone, Refused, Superseded
 from adapters.n11 import ADAPTER, Options
 from adapters.n11.orders import PAGE
+from adapters.testing.orders_conformance import OrdersConformance
+from adapters.testing.seller import START_MS, Seller
 from tests.channels.n11_simulator import N11Simulator
-from tests.channels.orders_conformance import START_MS, OrdersConformance, Seller
 
 MINUTES_10_MS = 600_000
 

@@ -10,8 +10,8 @@ from adapters.contract.errors import UnavailableError
 from adapters.contract.http import READ, Answer, Request
 from adapters.contract.stock import Item, Rejected, Retry
 from adapters.n11 import N11, Options
+from adapters.testing.driving import NOW_S, PATIENT_S, Driven
 from server.channels.connection.http_transport import Transport
-from tests.channels.driving import NOW_S, PATIENT_S, Driven
 from tests.channels.n11_simulator import N11Simulator
 
 HEADERS = {

@@ -10,9 +10,9 @@ from adapters.contract.errors import ClosedError, CredentialsError, UnavailableE
 from adapters.contract.http import Answer
 from adapters.contract.stock import Applied, Conflict, PriceRejected, Rejected, Retry, Unknown
 from adapters.oscar import ADAPTER, Oscar, OscarOptions
+from adapters.testing.conformance import Conformance
+from adapters.testing.driving import Driven
 from server.channels.connection.http_transport import Transport
-from tests.channels.conformance import Conformance
-from tests.channels.driving import Driven
 from tests.channels.oscar_order_side import PASSWORD, USERNAME, Pagination
 from tests.channels.oscar_simulator import CURRENCY, OscarSimulator
 

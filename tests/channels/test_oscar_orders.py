@@ -13,7 +13,8 @@ from adapters.oscar import ADAPTER, Oscar, OscarOptions
 from adapters.oscar.order_rows import Walk
 from adapters.oscar.order_snapshots import Pieces, pieces_of
 from adapters.oscar.orders import PAGE
-from tests.channels.orders_conformance import OrdersConformance, Seller
+from adapters.testing.orders_conformance import OrdersConformance
+from adapters.testing.seller import Seller
 from tests.channels.oscar_order_side import AWAITING, PASSWORD, USERNAME, Pagination, ShopLine
 from tests.channels.oscar_simulator import OscarSimulator
 

@@ -11,8 +11,8 @@ from adapters.contract.errors import ClosedError, CredentialsError
 from adapters.contract.http import Answer, Request
 from adapters.contract.stock import Applied, Conflict, Item, PriceRejected, Rejected
 from adapters.oscar import ADAPTER
+from adapters.testing.driving import Driven
 from server.channels.connection.http_transport import Transport
-from tests.channels.driving import Driven
 from tests.channels.oscar.shop import Level, RefusedByShopError, Shop
 from tests.channels.oscar_server import OSCAR_TIMEOUT_S, SKUS, UNCOUNTED, OscarServer
 

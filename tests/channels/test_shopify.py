@@ -18,11 +18,11 @@ from adapters.contract.http import Answer, Request
 from adapters.contract.limits import CostLeft
 from adapters.contract.stock import Applied, Conflict, Item, Outcome, PriceRejected, Rejected, Retry, Unknown
 from adapters.shopify import ADAPTER, Options
+from adapters.testing.conformance import Conformance
+from adapters.testing.driving import Driven
+from adapters.testing.simulator import Fault
 from server.channels.connection.http_transport import Transport
-from tests.channels.conformance import Conformance
-from tests.channels.driving import Driven
 from tests.channels.shopify_simulator import ITEM, LOCATION, NO_ITEM, NOT_STOCKED, SHOP, TOKEN, ShopifySimulator
-from tests.channels.simulator import Fault
 
 BESIDE = Retry("NOT_APPLIED", "another row of the call was refused, and with it all of them", after_s=0.0)
 

@@ -9,8 +9,8 @@ import pytest
 from adapters.contract.errors import ClosedError, SpoiledError
 from adapters.contract.stock import Applied, Conflict, Item, PriceRejected, Rejected, Retry
 from adapters.shopify import ADAPTER, Options
+from adapters.testing.driving import PATIENT_S, Driven
 from server.channels.connection.http_transport import Transport
-from tests.channels.driving import PATIENT_S, Driven
 from tests.channels.shopify_simulator import ITEM, LOCATION, SHOP, TOKEN, ShopifySimulator
 
 BESIDE = Retry("NOT_APPLIED", "another row of the call was refused, and with it all of them", after_s=0.0)

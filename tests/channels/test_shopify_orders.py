@@ -11,7 +11,8 @@ from adapters.contract.orders import Done, Refuse, Refused, Ship, Superseded
 from adapters.shopify import ADAPTER, Options
 from adapters.shopify.order_documents import PAGE, PARTS_MAX
 from adapters.shopify.orders import SEEN_MAX
-from tests.channels.orders_conformance import OrdersConformance, Seller
+from adapters.testing.orders_conformance import OrdersConformance
+from adapters.testing.seller import Seller
 from tests.channels.shopify_order_side import OTHER_LOCATION, WEBHOOK_SECRET, Parcel
 from tests.channels.shopify_simulator import ITEM, LOCATION, SHOP, TOKEN, ShopifySimulator
 

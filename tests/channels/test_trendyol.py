@@ -8,9 +8,9 @@ import pytest
 
 from adapters.contract.errors import ClosedError, CredentialsError, ThrottledError, TicketLostError
 from adapters.contract.stock import Applied, Rejected, Retry, StillPending, Ticket, Unknown
+from adapters.testing.driving import NOW_S, Driven
+from adapters.testing.ticket_conformance import TicketConformance
 from adapters.trendyol import ADAPTER, Options, Trendyol
-from tests.channels.driving import NOW_S, Driven
-from tests.channels.ticket_conformance import TicketConformance
 from tests.channels.trendyol_simulator import REFUSED_COPY, TrendyolSimulator
 from tests.conftest import wait_until
 

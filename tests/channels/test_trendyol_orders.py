@@ -24,10 +24,11 @@ from adapters.contract.orders import (
     Superseded,
     Undecided,
 )
+from adapters.testing.orders_conformance import OrdersConformance
+from adapters.testing.seller import START_MS, Seller
 from adapters.trendyol import ADAPTER, Options
 from adapters.trendyol.orders import PAGE
 from server.channels.connection.http_transport import converse
-from tests.channels.orders_conformance import START_MS, OrdersConformance, Seller
 from tests.channels.trendyol_order_side import PASSWORD, USER
 from tests.channels.trendyol_simulator import TrendyolSimulator
 

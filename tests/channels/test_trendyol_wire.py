@@ -9,8 +9,8 @@ from adapters.contract.errors import ClosedError, SpoiledError, UnavailableError
 from adapters.contract.http import READ, WRITE, Answer, Request
 from adapters.contract.limits import PerItem, Window
 from adapters.contract.stock import Applied, Item, Rejected, StillPending, Unknown
+from adapters.testing.driving import NOW_S
 from adapters.trendyol import Options, Trendyol
-from tests.channels.driving import NOW_S
 from tests.channels.trendyol_simulator import REFUSED_COPY
 
 CREDENTIALS = {"api_key": "made-up-api-key", "api_secret": "made-up-api-secret"}

@@ -10,10 +10,10 @@ from adapters.contract.adapter import Adapter
 from adapters.contract.errors import ClosedError, CredentialsError, SpoiledError, UnavailableError
 from adapters.contract.http import Answer, Request
 from adapters.contract.stock import Applied, Conflict, Item, Rejected, Retry
+from adapters.testing.conformance import Conformance
+from adapters.testing.driving import NOW_S, Driven
 from adapters.vendure import ADAPTER, Vendure, VendureOptions
 from server.channels.connection.http_transport import Transport
-from tests.channels.conformance import Conformance
-from tests.channels.driving import NOW_S, Driven
 from tests.channels.vendure_simulator import VendureSimulator
 
 USERNAME = "holdfast@example.com"

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from adapters.contract.stock import Applied, Conflict, Item, PriceRejected, Rejected
+from adapters.testing.driving import PATIENT_S, Driven
 from adapters.vendure import ADAPTER
 from server.channels.connection.http_transport import Transport
-from tests.channels.driving import PATIENT_S, Driven
 from tests.channels.vendure_simulator import VendureSimulator
 
 

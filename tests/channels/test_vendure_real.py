@@ -12,12 +12,12 @@ import pytest
 from adapters.contract.errors import CredentialsError, SpoiledError
 from adapters.contract.http import Answer, Request
 from adapters.contract.stock import Applied, Conflict, Item, Outcomes, Rejected, Retry
+from adapters.testing.driving import Driven
 from adapters.vendure import ADAPTER
 from server.channels.channel_plan import ChannelPlan
 from server.channels.connection.http_transport import Transport
 from server.domain.channels import ChannelRules, ChannelSettings, Listing
 from server.store.ledger.ledger import Ledger
-from tests.channels.driving import Driven
 from tests.channels.engine import Engine, publishing
 from tests.channels.vendure.shop import Shop
 from tests.channels.vendure_server import PASSWORD, SKUS, USERNAME, VENDURE_TIMEOUT_S, VendureServer

@@ -23,10 +23,10 @@ from adapters.contract.errors import (
 from adapters.contract.http import Request
 from adapters.contract.stock import Applied, Item, Rejected, Retry, Unknown
 from adapters.testing import driving
+from adapters.testing.conformance import Conformance
+from adapters.testing.driving import Driven
 from adapters.webhook import ADAPTER, Options
 from server.channels.connection.http_transport import Transport
-from tests.channels.conformance import Conformance
-from tests.channels.driving import Driven
 from tests.channels.webhook_receiver import BEARER, OTHER_SECRET, SECRET, WILL_NOT, WebhookReceiver
 
 CHANGED_MS: Final = 1_790_000_000_123

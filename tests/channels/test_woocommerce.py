@@ -7,10 +7,10 @@ import pytest
 
 from adapters.contract.errors import SpoiledError, UnavailableError
 from adapters.contract.stock import Applied, Item, Rejected, Retry, Unknown
+from adapters.testing.conformance import Conformance
+from adapters.testing.driving import Driven
+from adapters.testing.simulator import PAGE, Fault
 from adapters.woocommerce import ADAPTER, Options
-from tests.channels.conformance import Conformance
-from tests.channels.driving import Driven
-from tests.channels.simulator import PAGE, Fault
 from tests.channels.woocommerce_simulator import INVALID_ID, KEY, SECRET, USE_VARIATIONS, WooCommerceSimulator
 
 CREDENTIALS: Final = {"consumer_key": KEY, "consumer_secret": SECRET}

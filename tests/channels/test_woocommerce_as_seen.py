@@ -9,11 +9,11 @@ import pytest
 
 from adapters.contract.adapter import Adapter
 from adapters.contract.stock import Applied, Item, Outcomes, PriceRejected, Rejected, Ticket
+from adapters.testing.driving import PATIENT_S, Driven
 from adapters.woocommerce import ADAPTER, Options
 from server.channels.connection.http_transport import Transport
 from server.domain.channels import Listing
 from server.store.ledger.ledger import Ledger
-from tests.channels.driving import PATIENT_S, Driven
 from tests.channels.engine import plan, publishing
 from tests.channels.woocommerce_simulator import EXTERNAL, KEY, SECRET, WooCommerceSimulator
 from tests.conftest import wait_until

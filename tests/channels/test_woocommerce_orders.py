@@ -10,9 +10,10 @@ import pytest
 
 from adapters.contract.errors import UnavailableError
 from adapters.contract.orders import Delivery, Done, ForgedError, Heard, NotDone, Refuse, Ship
+from adapters.testing.orders_conformance import OrdersConformance
+from adapters.testing.seller import START_MS, Seller
 from adapters.woocommerce import ADAPTER, Options
 from adapters.woocommerce.orders import PAGE
-from tests.channels.orders_conformance import START_MS, OrdersConformance, Seller
 from tests.channels.woocommerce_order_side import WEBHOOK_SECRET
 from tests.channels.woocommerce_simulator import KEY, SECRET, WooCommerceSimulator
 

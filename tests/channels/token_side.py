@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from tests.channels.simulator import Simulator
+from adapters.testing.simulator import Simulator
 
 CLIENT_ID: Final = "made-up-client-id"
 CLIENT_SECRET: Final = "made-up-client-secret"

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.contract.orders import Delivery
-from tests.channels.order_side import BUYER, PHONE, STREET, OrderSide, Truth
+from adapters.testing.order_side import BUYER, PHONE, STREET, OrderSide, Truth
 
 TURKISH_MS: Final = 3 * 3_600_000
 USER: Final = "made-up-user"

@@ -14,7 +14,7 @@ import graphql
 import msgspec
 from aiohttp import web
 
-from tests.channels.simulator import Fault, Simulator
+from adapters.testing.simulator import Fault, Simulator
 
 LOCATION: Final = "1"
 BODY_BYTES_MAX: Final = 100 * 1024

@@ -16,7 +16,7 @@ from cloudevents.core.v1.event import CloudEvent
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from tests.channels.simulator import Simulator
+from adapters.testing.simulator import Simulator
 
 SECRET: Final = "whsec_bWFkZS11cC1mb3ItdGVzdHMtb25seS0wMQ=="
 OTHER_SECRET: Final = "whsec_bWFkZS11cC1mb3ItdGVzdHMtb25seS0wMg=="

@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from adapters.contract.orders import Delivery
-from tests.channels.order_side import BUYER, PHONE, STREET, OrderSide, Truth
+from adapters.testing.order_side import BUYER, PHONE, STREET, OrderSide, Truth
 
 ROOT: Final = "/wp-json/wc/v3"
 WEBHOOK_SECRET: Final = "made-up-webhook-secret"

@@ -9,10 +9,10 @@ from typing import Final
 
 import msgspec
 
+from adapters.testing.simulator import Fault, Simulator
 from server.domain.channels import ChannelRules
 from tests.channels import shopify_simulator, webhook_receiver, woocommerce_simulator
 from tests.channels.shopify_simulator import ShopifySimulator
-from tests.channels.simulator import Fault, Simulator
 from tests.channels.trendyol_simulator import TicketState, TrendyolSimulator
 from tests.channels.webhook_receiver import WebhookReceiver
 from tests.channels.woocommerce_simulator import WooCommerceSimulator

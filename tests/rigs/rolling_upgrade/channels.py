@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from tests.channels.simulator import Fault
+from adapters.testing.simulator import Fault
 from tests.channels.webhook_receiver import PATH as HOOK_PATH
 from tests.channels.webhook_receiver import SECRET as HOOK_SECRET
 from tests.channels.webhook_receiver import WebhookReceiver
