@@ -16,14 +16,18 @@
 FROM python:3.13-slim AS builder
 WORKDIR /src
 RUN python -m venv --without-pip /opt/holdfast
-# All that the wheel is made of. A change in docs or tests leaves this layer as it is.
+# First what seldom changes: the packages, each held against its hash, and what builds the wheel.
+COPY locks/build.txt locks/image.txt locks/
+RUN pip install --no-cache-dir --require-hashes --no-deps --requirement locks/build.txt \
+ && pip --python /opt/holdfast/bin/python install --no-cache-dir --require-hashes --no-deps --requirement locks/image.txt
+# All that the wheel is made of. A change in tests leaves this layer as it is; the API's pages have the examples.
 COPY pyproject.toml README.md LICENSE ./
+COPY docs/api docs/api
 COPY server server
 COPY adapters adapters
 COPY lua lua
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
- && wheel="$(echo /wheels/holdfast-*.whl)" \
- && pip --python /opt/holdfast/bin/python install --no-cache-dir "${wheel}[embedded,postgres]"
+RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
+ && pip --python /opt/holdfast/bin/python install --no-cache-dir --no-deps /wheels/holdfast-*.whl
 
 FROM python:3.13-slim
 # jemalloc takes a part off the embedded store's time; the store is started with it where it is installed.

@@ -5,7 +5,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +12,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.harness import pictures
+from bench.harness import pages, pictures
 from bench.harness.bars import Bar
 from bench.harness.driver import WrongAnswerError
 from bench.harness.load import LoadError, loader
-from bench.harness.machine import describe
+from bench.harness.machine import describe, stores_here
 from bench.harness.neighbours import Neighbours
 from bench.harness.processes import ServerFailedError
 from bench.harness.report import Table, bars_table
@@ -27,15 +26,11 @@ from bench.peers import table as side_by_side
 from bench.propagation import propagation
 from bench.scaling import whole as scaling
 from bench.store import memory, sourcing_table, store_table
-from server.store.embedded.binary import StoreBinary, find_binary, inspect
+from server.store.embedded.binary import StoreBinary
 from server.store.errors import StoreError
 
 USUAL_PARTS: Final = ("http", "store", "memory", "latency", "propagation", "sourcing")
 PARTS: Final = (*USUAL_PARTS, "peers", "scaling")
-README: Final = Path(__file__).parent.parent / "README.md"
-REPORT: Final = README.parent / "docs" / "benchmarks.md"
-END: Final = "<!-- end of results -->"
-_REDIS7: Final = Path("/usr/bin/redis-server")
 USUAL, QUICK = "1,8,32,128", "1,32"
 WIDTH_MIN: Final = 110
 
@@ -62,12 +57,6 @@ class Findings:
     notes: list[str] = field(default_factory=list)
     summary: Table | None = None
     drawings: dict[str, pictures.Peers | pictures.Growth] = field(default_factory=dict)
-
-
-def _stores() -> list[StoreBinary]:
-    """Find the store that Holdfast embeds, and Debian's Redis where it is another."""
-    embedded, other = find_binary(), inspect(_REDIS7)
-    return [embedded] + ([other] if other is not None and other.path != embedded.path else [])
 
 
 def take(plan: Plan, stores: list[StoreBinary], report: Report) -> Findings:
@@ -115,13 +104,13 @@ def _take_others(plan: Plan, stores: list[StoreBinary], report: Report, found: F
         found.tables.extend(side_by_side.tables(rivals))
         found.notes.extend(rivals.skipped)
         found.summary = side_by_side.summary(rivals)
-        found.drawings["peers"] = side_by_side.picture(rivals, _today())
+        found.drawings["peers"] = side_by_side.picture(rivals, pages.today())
         if loader() == "wrk":
             found.bars.extend(side_by_side.bars(rivals))
     if "scaling" in plan.parts:
         grown = scaling.measure(stores[0], plan.rounds, plan.seconds, report, quick=plan.quick)
         found.tables.extend(scaling.tables(grown))
-        found.drawings["scaling"] = scaling.picture(grown, _today())
+        found.drawings["scaling"] = scaling.picture(grown, pages.today())
         found.bars.extend(scaling.bars(grown))
 
 
@@ -156,34 +145,18 @@ def _title(binary: StoreBinary) -> str:
     return f"{binary.family.capitalize()} {'.'.join(map(str, binary.version))}"
 
 
-def begin(group: str) -> str:
-    """Name the mark behind which the results of a group of parts stand in the report."""
-    return f"<!-- {group}: written by python -m bench --save -->"
-
-
 def save(group: str, machine: list[tuple[str, str]], found: Findings, tables: list[Table]) -> None:
     """Put the results between their marks in the report, in the place of the ones before; draw what has a picture."""
-    when = f"Taken on {_today()} (UTC).\n"
-    parts = [when, "".join(f"- {name}: {value}\n" for name, value in machine)]
+    parts = pages.taken_on(machine)
+    when = parts[0]
     parts += [table.markdown() for table in tables] + [f"{note}\n" for note in found.notes]
     for name, results in found.drawings.items():
         pictures.save(name, results)
         parts.insert(0, f"![{results.caption}](img/{name}.svg)\n")
-    _put(REPORT, group, parts)
+    pages.put(pages.REPORT, pages.begin(group), parts)
     if found.summary is not None:
         shown = [f"![{results.caption}](docs/img/{name}.svg)\n" for name, results in found.drawings.items()]
-        _put(README, group, [when, *shown, found.summary.markdown()])
-
-
-def _put(page: Path, group: str, parts: list[str]) -> None:
-    text = page.read_text("utf-8")
-    head, mark, rest = text.partition(begin(group))
-    tail = rest.partition(END)[2]
-    page.write_text(f"{head}{mark}\n\n" + "\n".join(parts) + f"\n{END}{tail}", "utf-8")
-
-
-def _today() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%d}"
+        pages.put(pages.README, pages.begin(group), [when, *shown, found.summary.markdown()])
 
 
 def _groups(parts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -219,7 +192,7 @@ def main(
     # After a SIGTERM, as a time limit sends it, every server that was started must still be ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        stores = _stores()
+        stores = stores_here()
         machine = list(describe(stores, Path(tempfile.gettempdir())))
         for name, value in machine:
             console.print(f"[bold]{name}[/bold]: {value}", highlight=False)
@@ -244,7 +217,7 @@ def _take_group(
         console.print(note, highlight=False)
     if keep:
         save(group, machine, found, tables)
-        console.print(f"Written to {REPORT.name}.")
+        console.print(f"Written to {pages.REPORT.name}.")
 
 
 def _take_with_progress(plan: Plan, stores: list[StoreBinary]) -> Findings:

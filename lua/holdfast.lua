@@ -49,7 +49,9 @@
 -- @include lib/unstocked_lines
 -- @include lib/batch
 -- @include lib/order_notes
+-- @include lib/owned
 -- @include lib/tombstones
+-- @include lib/quotas
 -- @include lib/counts
 -- @include lib/first_answer
 -- @include lib/new_reservation

@@ -9,7 +9,7 @@ import structlog
 
 from adapters.contract.adapter import Adapter
 from adapters.contract.installed import shadowed
-from adapters.contract.source import source_kinds
+from adapters.contract.source import Source, source_kinds
 from adapters.contract.tokens import Grant
 from server.channels.channel_plan import ChannelPlan
 from server.channels.connection import adapter_registry
@@ -18,8 +18,9 @@ from server.channels.sources.sources import SourcePlan
 from server.channels.tokens.keepers import NO_KEY
 from server.channels.webhooks.delivery import WebhookPlan
 from server.config.channels import ConfiguredChannel
+from server.config.faults import Faults
 from server.config.secret_keys import secret_keys
-from server.config.settings import ConfigError, Settings
+from server.config.settings import Settings
 from server.config.sources import ConfiguredSource
 from server.config.toml_tables import ChannelConfigError, table_of
 from server.config.webhooks import ConfiguredWebhook
@@ -46,22 +47,27 @@ def channel_plans(
 
     ``publishes``: this process needs their credentials. ``seals``: encrypts those that change; None: there is no key.
     """
-    plans: dict[str, list[ChannelPlan]] = {}
+    plans, faults = dict[str, list[ChannelPlan]](), Faults(f"{path}: ")
     for problem in shadowed() if channels and publishes else ():
         log.warning("kind_not_used", reason=problem)
-    try:
-        for channel in channels:
-            adapter_registry.check(channel.settings, channel.credentials.names)
-            changes = bool(adapter_registry.sign_in_with(channel.settings))
-            if publishes:
-                _check_orders(channel.settings, _adapter(channel))
-                _check_key(channel.settings, changes=changes, seals=seals)
-            grant = partial(_grant, channel) if changes else None
-            plan = ChannelPlan(channel.settings, partial(_adapter, channel), channel.credentials.mask, grant)
+    for channel in channels:
+        with faults.gathered():
+            plan = _channel_plan(channel, publishes, seals)
             plans.setdefault(channel.settings.partition, []).append(plan)
-    except ChannelConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+    faults.raise_if_any()
     return plans
+
+
+def _channel_plan(channel: ConfiguredChannel, publishes: bool, seals: Sealer | None) -> ChannelPlan:
+    adapter_registry.check(channel.settings, channel.credentials.names)
+    changes = bool(adapter_registry.sign_in_with(channel.settings))
+    if publishes:
+        adapter = _adapter(channel)
+        _check_orders(channel.settings, adapter)
+        _check_mirror(channel.settings, adapter)
+        _check_key(channel.settings, changes=changes, seals=seals)
+    grant = partial(_grant, channel) if changes else None
+    return ChannelPlan(channel.settings, partial(_adapter, channel), channel.credentials.mask, grant)
 
 
 def _check_key(settings: ChannelSettings, *, changes: bool, seals: Sealer | None) -> None:
@@ -101,6 +107,23 @@ def _check_orders(settings: ChannelSettings, adapter: Adapter) -> None:
             raise ChannelConfigError(f"{where}: {rule} cannot be used, since {settings.kind} does not take {name}.")
 
 
+def _check_mirror(settings: ChannelSettings, adapter: Adapter) -> None:
+    """Check that what a channel holds itself can be read.
+
+    Raises
+    ------
+    ChannelConfigError
+        Its kind has no warehouse, or its options do not name it.
+
+    """
+    if settings.mirror is not None and adapter.capabilities.warehouse is None:
+        where = table_of(settings.name, "mirror")
+        raise ChannelConfigError(
+            f"{where}: with these options, {settings.kind} does not tell what it holds in a warehouse of its own. Leave"
+            " this table out, or see docs/channels.md for the options of the kind."
+        )
+
+
 def hearings(
     plans: Mapping[str, Sequence[ChannelPlan]],
     client: StoreClient,
@@ -136,17 +159,33 @@ def _grant(channel: ConfiguredChannel) -> Grant:
 
 def source_plans(path: Path | None, sources: Sequence[ConfiguredSource], *, check: bool) -> dict[str, list[SourcePlan]]:
     """Check each source against its kind, and return how it is built; by partition."""
-    plans: dict[str, list[SourcePlan]] = {}
-    try:
-        for source in sources:
+    plans, faults = dict[str, list[SourcePlan]](), Faults(f"{path}: ")
+    for source in sources:
+        with faults.gathered():
             adapter_registry.check_source(source.settings, source.credentials.names, source_kinds())
             if check:
-                _source(source)
+                _check_groups(source.settings, _source(source))
             plan = SourcePlan(source.settings, partial(_source, source), source.credentials.mask)
             plans.setdefault(source.settings.partition, []).append(plan)
-    except ChannelConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+    faults.raise_if_any()
     return plans
+
+
+def _check_groups(settings: SourceSettings, adapter: Adapter) -> None:
+    """Check that the groups of a source are those of a location that it fills alone.
+
+    Raises
+    ------
+    ChannelConfigError
+        Its locations are the merchant's own.
+
+    """
+    if settings.rules.groups and isinstance(adapter, Source) and adapter.is_told:
+        where = table_of(settings.name, among="sources")
+        raise ChannelConfigError(
+            f"{where}: groups are for a location that a source fills alone, and those of {settings.kind} are your own."
+            " Leave groups out, and register the locations with them."
+        )
 
 
 def _source(source: ConfiguredSource) -> Adapter:
@@ -167,15 +206,14 @@ def webhook_plans(
     path: Path | None, webhooks: Sequence[ConfiguredWebhook], *, check: bool
 ) -> dict[str, list[WebhookPlan]]:
     """Return how each endpoint for events is built; by partition."""
-    plans: dict[str, list[WebhookPlan]] = {}
-    try:
-        for webhook in webhooks:
+    plans, faults = dict[str, list[WebhookPlan]](), Faults(f"{path}: ")
+    for webhook in webhooks:
+        with faults.gathered():
             if check:
                 _notifier(webhook)
             plan = WebhookPlan(webhook.settings, partial(_notifier, webhook), webhook.credentials.mask)
             plans.setdefault(webhook.settings.partition, []).append(plan)
-    except ChannelConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+    faults.raise_if_any()
     return plans
 
 

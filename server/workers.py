@@ -62,6 +62,10 @@ class Workers:
         self._tasks: list[asyncio.Task[None]] = []
         self._processes_wanted = settings.workers + _has_channels(settings)
         self._processes: dict[int, asyncio.subprocess.Process] = {}
+        self._ready: dict[int, asyncio.subprocess.Process] = {}
+        """Those that serve: one that is starting would end by a signal that it does not hear yet."""
+        self._generation = 0
+        """How often the configuration was taken over anew."""
         self._greetings: dict[int, asyncio.Future[str]] = {}
         self.store_url = settings.store_url
         self.port = settings.port
@@ -104,6 +108,24 @@ class Workers:
         await asyncio.gather(*(self._begin(number) for number in range(1, self._processes_wanted)))
         return first
 
+    async def reload(self, *, publishes: bool) -> None:
+        """Have each worker take the configuration file over, one that is starting once it serves.
+
+        ``publishes``: there are channels, so that one more process is needed if there was none.
+        """
+        self._generation += 1
+        for process in self._ready.values():
+            _signal(process, signal.SIGHUP)
+        if publishes and self._settings.role == "all" and self._processes_wanted == self._settings.workers:
+            number = self._processes_wanted
+            self._greetings[number] = asyncio.get_running_loop().create_future()
+            try:
+                await self._begin(number)
+            except WorkersError:
+                log.error("publisher_not_started", advice="correct the error above, and send SIGHUP again")  # noqa: TRY400
+            else:
+                self._processes_wanted += 1
+
     async def drain(self, *, notice: bool = False) -> None:
         """Stop the workers, each of which answers what is in flight, then the store.
 
@@ -113,8 +135,7 @@ class Workers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for process in self._processes.values():
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM if notice else signal.SIGINT)
+            _signal(process, signal.SIGTERM if notice else signal.SIGINT)
         await asyncio.gather(*(self._wait_or_kill(process) for process in self._processes.values()))
         if self._store is not None:
             await self._store.stop(_STORE_GRACE_S)
@@ -148,13 +169,17 @@ class Workers:
         """Run one worker; start it again when it ends by itself, or hangs."""
         loop, greeting, pause_s, replaces = asyncio.get_running_loop(), self._greetings[number], _RESTART_S_MIN, ""
         while True:
-            began_s = loop.time()
+            began_s, generation = loop.time(), self._generation
             process = await self._spawn(number, replaces)
             line, limit_s = await self._said(process, _START_SILENT_S, READY), _START_SILENT_S
             if line and not greeting.done():
                 greeting.set_result(line.removeprefix(READY).strip())
             if line:
+                self._ready[number] = process
+                if generation != self._generation:
+                    _signal(process, signal.SIGHUP)
                 line, limit_s = await self._said(process, self._settings.worker_hang_s), self._settings.worker_hang_s
+            self._ready.pop(number, None)
             hung = line is None
             if hung:
                 log.error("worker_hung", worker=number, pid=process.pid, silent_s=limit_s)
@@ -225,6 +250,11 @@ class Workers:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(number)
 
 
 def _output(process: asyncio.subprocess.Process) -> asyncio.StreamReader:

@@ -29,7 +29,7 @@ __all__ = ["DEADLINE_S", "wait_until"]
 
 DAY_S: Final = 86_400
 RETENTION: Final = Retention(life_max_s=7 * DAY_S, idempotency_s=DAY_S, ended_s=7 * DAY_S, fulfilled_s=90 * DAY_S)
-_KNOWN_OUTSIDE: Final = {PARTITIONS, "hf:apikeys"}
+_KNOWN_OUTSIDE: Final = {PARTITIONS, "hf:apikeys", "hf:apikeys:used"}
 _numbers = count(1)
 
 
@@ -94,10 +94,11 @@ def store(request: pytest.FixtureRequest) -> Iterator[StoreProcess]:
         yield process
 
 
-ON_ONE_STORE: Final = pytest.mark.parametrize(
-    "store", ["valkey", pytest.param("redis7", marks=pytest.mark.soak)], indirect=True
-)
+_ONE: Final = ["valkey", pytest.param("redis7", marks=pytest.mark.soak)]
+ON_ONE_STORE: Final = pytest.mark.parametrize("store", _ONE, indirect=True)
 """For what takes long and hardly depends on the kind of store: both in the soak."""
+ON_ONE_OWN_STORE: Final = pytest.mark.parametrize("own_store", _ONE, indirect=True)
+"""The same for a test that has a store of its own."""
 
 
 @pytest.fixture(params=START)
@@ -164,6 +165,9 @@ async def stray_keys(client: Redis) -> list[str]:
             keyspace.secrets,
             keyspace.erased_orders,
             keyspace.order_channels,
+            keyspace.imports,
+            keyspace.imports_before,
+            keyspace.files,
             *keyspace.publishing,
             *keyspace.insight,
             *ChannelKeys(keyspace, channel).all,

@@ -26,6 +26,7 @@ from adapters.contract.limits import CostLeft, Limit
 from adapters.contract.orders import Command, CommandOutcome, Confirmation, Delivery, Heard, Intake, Order, Pulled
 from adapters.contract.stock import Item, Notice, Outcome, Outcomes, StillPending, Ticket
 from adapters.contract.tokens import Grant
+from adapters.contract.warehouse import Warehouse, WarehousePage
 
 CONTRACT: Final = 1
 """The number of this contract. It rises where a kind that was written for the one before would be wrong."""
@@ -42,6 +43,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     ``quantity_max``: greater quantities are shown as this one. ``own_sale`` says what the channel does to its number
     when it sells: it "lowers" the one that it was told; it "subtracts" its open orders from it; or "none", where it
     shows what it was told and sells nothing itself. ``intake``: how its orders come in; None: they do not.
+    ``warehouse``: how the units are read that the channel holds itself; None: they are not.
     """
 
     items_max: int
@@ -57,6 +59,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     own_sale: Literal["lowers", "subtracts", "none"] = "none"
     limits: tuple[Limit, ...] = ()
     intake: Intake | None = None
+    warehouse: Warehouse | None = None
 
 
 class Adapter(ABC):
@@ -126,6 +129,10 @@ class Adapter(ABC):
     def confirm(self, command: Command, order: Order) -> Confirmation:  # noqa: ARG002
         """Say by an order that was read whole after a lost answer whether a command was carried out."""
         raise TypeError(f"{type(self).__name__} declares commands and has no confirm()")
+
+    def pull_warehouse(self, cursor: str) -> Exchange[WarehousePage]:  # noqa: ARG002
+        """Read the next page of what lies in the channel's own warehouse. ``cursor``: of the page before; "" begins."""
+        raise TypeError(f"{type(self).__name__} declares a warehouse and has no pull_warehouse()")
 
     def cost_left(self, answer: Answer) -> CostLeft | None:  # noqa: ARG002
         """Return what is left of the cost points by an answer; None: the answer does not contain it."""

@@ -31,7 +31,10 @@ _HARMLESS: Final = frozenset({"accept", "content-type", "user-agent"})
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One HTTP request. ``group`` and ``cost``: which limits it uses and how much of them."""
+    """One HTTP request. ``group`` and ``cost``: which limits it uses and how much of them.
+
+    ``answer_bytes_max``: how long its answer may be, decompressed; None: as long as any.
+    """
 
     method: str
     url: str
@@ -39,6 +42,7 @@ class Request(msgspec.Struct, frozen=True):
     body: bytes = b""
     group: str = WRITE
     cost: float = 1.0
+    answer_bytes_max: int | None = None
 
     def __repr__(self) -> str:
         """Describe it without what may be secret, since it may appear in a log or a traceback."""

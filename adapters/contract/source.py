@@ -40,9 +40,9 @@ class StockRow(msgspec.Struct, frozen=True):
 class StockPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page of numbers. ``cursor``: of the next page, or of the walk over what changes from now on.
 
-    ``whole``: the walk goes over everything, so a SKU that is missing in all of it is not there any more. A kind counts
-    what it has read, and raises :class:`UnavailableError` where a walk that has ended is short. ``unreadable``: SKUs
-    whose number is none; they stand as they are.
+    ``whole``: the walk goes over everything, so a SKU that is missing in all of it is not there any more. A walk
+    that was asked for changes may do so, too. A kind counts what it has read, and raises :class:`UnavailableError`
+    where a walk that has ended is short. ``unreadable``: SKUs whose number is none; they stand as they are.
     """
 
     rows: Sequence[StockRow]
@@ -118,6 +118,11 @@ class Source(Adapter):
     @abstractmethod
     def locations(self) -> Collection[str]:
         """The locations whose stock the ERP owns, as Holdfast names them."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it is told of orders. One that is not fills its location alone, and a repeated number is no news."""
+        return True
 
     @property
     def supplies(self) -> bool:

@@ -27,7 +27,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     stock this is. ``quantity_max``: greater quantities are shown as this one; its limit is not documented.
     ``wraps_data``: what is sent stands in a field ``data``, as some clients have it. ``read_back`` False compares
     nothing with the channel. ``time_zone``: that of all times, which are written without one. The last two are
-    unverified, as is ``wraps_data``.
+    unverified, as is ``wraps_data``. ``held_warehouse_id``: the warehouse of eMAG's own in which it holds what it ships
+    itself; 0: none is read. Its number stands in no description.
     """
 
     country: Literal["ro", "bg", "hu"] = "ro"
@@ -37,6 +38,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     wraps_data: bool = False
     read_back: bool = True
     time_zone: str = "Europe/Bucharest"
+    held_warehouse_id: Annotated[int, Meta(ge=0)] = 0
 
     def __post_init__(self) -> None:
         try:

@@ -15,6 +15,7 @@ from adapters.contract.adapter import Capabilities
 from adapters.contract.errors import SpoiledError, UnavailableError, UnknownResultError
 from adapters.contract.http import Exchange, check_status, excerpt
 from adapters.contract.stock import Applied, Item, Outcome, Outcomes, PriceRejected, Rejected
+from adapters.contract.warehouse import HeldUnits, Warehouse, WarehousePage
 from adapters.emag.account import LIMITS, Options, Reply, reply_of
 from adapters.emag.orders import EmagOrders
 
@@ -43,6 +44,7 @@ class OfferRow(msgspec.Struct):
     id: int | str
     stock: list[OfferStock] | None = None
     sale_price: Any = None
+    part_number: Any = None
 
 
 class Emag(EmagOrders):
@@ -59,6 +61,7 @@ class Emag(EmagOrders):
             own_sale="lowers",
             limits=LIMITS,
             intake=self.intake(),
+            warehouse=Warehouse() if options.held_warehouse_id else None,
         )
 
     @property
@@ -127,6 +130,19 @@ class Emag(EmagOrders):
             if len(rows) < OFFERS_PAGE or not missing:
                 break
         return shown
+
+    def pull_warehouse(self, cursor: str) -> Exchange[WarehousePage]:
+        """Read a page of offers; those that eMAG holds say so by the number of its warehouse."""
+        number = int(cursor or 1)
+        rows = yield from self._offers({"currentPage": number, "itemsPerPage": OFFERS_PAGE})
+        there = str(self._options.held_warehouse_id)
+        held = [(row, each) for row in rows for each in row.stock or () if str(each.warehouse_id) == there]
+        units = tuple(
+            HeldUnits(str(row.id), each.value, row.part_number if isinstance(row.part_number, str) else "")
+            for row, each in held
+            if each.value is not None and each.value >= 0
+        )
+        return WarehousePage(units, str(number + 1), len(rows) >= OFFERS_PAGE, unreadable=len(held) - len(units))
 
     def _offers(self, query: Mapping[str, Any]) -> Exchange[list[OfferRow]]:
         try:

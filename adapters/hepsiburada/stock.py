@@ -32,6 +32,7 @@ from adapters.contract.stock import (
     StillPending,
     Ticket,
 )
+from adapters.contract.warehouse import HeldUnits, Warehouse, WarehousePage
 from adapters.hepsiburada.account import Options, headers, limits, listings_at
 from adapters.hepsiburada.orders import HepsiburadaOrders
 from adapters.hepsiburada.wire import Faults, Listing, Page, Upload, faults_of, price_row, stock_row
@@ -76,6 +77,7 @@ class Hepsiburada(HepsiburadaOrders):
             own_sale="lowers",
             limits=limits(options),
             intake=self.intake(),
+            warehouse=Warehouse(),
         )
 
     @property
@@ -169,6 +171,20 @@ class Hepsiburada(HepsiburadaOrders):
         if self._options.skip_depot:
             self._in_depot = frozenset(in_depot)
         return {key: there[0] for key, there in known.found(shown).items() if len(set(there)) == 1}
+
+    def pull_warehouse(self, cursor: str) -> Exchange[WarehousePage]:
+        """Read a page of all listings; those that Hepsiburada ships itself say what it holds."""
+        offset = int(cursor or 0)
+        rows = yield from self._page(offset)
+        held = [row for row in rows if row.is_fulfilled_by_hb and self._key_of(row)]
+        units = tuple(
+            HeldUnits(self._key_of(row), row.available_stock, row.merchant_sku or "")
+            for row in held
+            if row.available_stock is not None and row.available_stock >= 0
+        )
+        return WarehousePage(
+            units, str(offset + LISTINGS_PAGE), len(rows) >= LISTINGS_PAGE, unreadable=len(held) - len(units)
+        )
 
     def _page(self, offset: int) -> Exchange[list[Listing]]:
         query = urlencode({"offset": offset, "limit": LISTINGS_PAGE})

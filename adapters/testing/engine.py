@@ -13,6 +13,7 @@ from adapters.testing.waiting import wait_until
 from server.channels.channel_plan import ChannelPlan
 from server.channels.connection.clock import Clock
 from server.channels.inbound.intakes import IntakeParts
+from server.channels.inbound.mirrors import MirrorParts
 from server.channels.outbound.sender import Sender
 from server.channels.publisher import Publisher
 from server.channels.sources.desk import SourceDesk
@@ -20,6 +21,7 @@ from server.channels.sources.sources import SourcePlan
 from server.channels.webhooks.delivery import WebhookPlan
 from server.domain.channels import ChannelRules, ChannelSettings, ChannelStatus, Listing
 from server.domain.intake import OrderIntake
+from server.domain.mirrors import MirrorSettings
 from server.store.connection import connect
 from server.store.connection.connect import StoreClient
 from server.store.journal.feed import JournalFeed
@@ -45,6 +47,7 @@ def plan(
     timeout_s: float = 2.0,
     orders: dict[str, Any] | None = None,
     grant: Callable[[], Grant] | None = None,
+    mirror: dict[str, Any] | None = None,
 ) -> ChannelPlan:
     """Plan a channel that an adapter is built for."""
     settings = ChannelSettings(
@@ -55,6 +58,7 @@ def plan(
         allow_private=LOOPBACK,
         timeout_s=timeout_s,
         orders=msgspec.convert(orders or {}, OrderIntake),
+        mirror=None if mirror is None else msgspec.convert(mirror, MirrorSettings),
     )
     return ChannelPlan(settings, build, grant=grant)
 
@@ -98,6 +102,7 @@ async def publishing(
     sealer: Sealer | None = None,
     sources: Sequence[SourcePlan] = (),
     source_desk: SourceDesk | None = None,
+    mirrors: MirrorParts | None = None,
 ) -> AsyncIterator[Engine]:
     """Run a publisher meanwhile. ``finish`` False: it is torn away, as by a crash. ``stands_by``: another one acts."""
     pool = connect.connection_pool(url)
@@ -118,6 +123,7 @@ async def publishing(
         sealer=sealer,
         sources=sources,
         source_desk=source_desk,
+        mirrors=mirrors,
     )
     task = asyncio.create_task(publisher.run())
     try:

@@ -38,4 +38,5 @@ class Bar(msgspec.Struct, frozen=True):
 
 def shown(value: float, unit: str) -> str:
     """Write a figure with its unit and no more digits than mean something."""
-    return f"{value:,.2f} ×" if unit == "×" else f"{value:,.0f} {unit}"
+    digits = 2 if unit in ("×", "cores") else 1 if unit == "ms" and value < 10 and value % 1 else 0
+    return f"{value:,.{digits}f} {unit}"

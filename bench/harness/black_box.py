@@ -7,7 +7,7 @@ import asyncio
 import secrets
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self, cast
 from urllib.parse import urlsplit
@@ -17,6 +17,8 @@ import msgspec
 from bench.harness.http1 import Messages, message
 from bench.harness.processes import READY_TIMEOUT_S, ServerProcess
 
+Ask = Callable[[str, tuple[str, int]], bytes]
+"""Writes a request, of a name that no other has, to a server's address."""
 ROOT: Final = next(each for each in Path(__file__).parents if (each / "pyproject.toml").exists())
 """This checkout."""
 SKU: Final = "BENCH-0000000"
@@ -24,6 +26,7 @@ ON_HAND: Final = 1_000_000
 """More than any run reserves, so that every reserve is granted."""
 RESERVE: Final = "POST /v1/reservations"
 _CREATED: Final = b"HTTP/1.1 201 "
+_OK: Final = b"HTTP/1.1 200 "
 _MOVEMENTS_PER_CALL: Final = 1_000
 _SILENCE_S_MAX: Final = 60.0
 _RECEIVE_BYTES: Final = 1 << 16
@@ -68,10 +71,11 @@ def server(
 
 
 class Caller:
-    """One caller on one connection; it sends a request after the answer to the one before."""
+    """One caller on one connection; it sends a request after the answer to the one before. ``token``: with its key."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str = "") -> None:
         self._address = address_of(url)
+        self._token = token
 
     def __enter__(self) -> Self:
         self._socket = socket.create_connection(self._address, timeout=_SILENCE_S_MAX)
@@ -91,7 +95,7 @@ class Caller:
             The answer has another status than ``wanted``.
 
         """
-        self._socket.sendall(request(what, body, self._address))
+        self._socket.sendall(request(what, body, self._address, self._token))
         while True:
             data = self._socket.recv(_RECEIVE_BYTES)
             if not data:
@@ -119,9 +123,10 @@ def address_of(url: str) -> tuple[str, int]:
     return str(parts.hostname), int(parts.port or 80)
 
 
-def request(what: str, body: object, address: tuple[str, int]) -> bytes:
+def request(what: str, body: object, address: tuple[str, int], token: str = "") -> bytes:
     """Write a request as one piece, so that the server finds the body behind the head at once."""
-    return message(f"{what} HTTP/1.1", msgspec.json.encode(body), f"Host: {address[0]}:{address[1]}")
+    headers = [f"Host: {address[0]}:{address[1]}", *([f"Authorization: Bearer {token}"] if token else [])]
+    return message(f"{what} HTTP/1.1", msgspec.json.encode(body), *headers)
 
 
 def one_line(reservation_id: str) -> dict[str, Any]:
@@ -135,39 +140,44 @@ def one_line(reservation_id: str) -> dict[str, Any]:
 
 
 def reserve_many(url: str, connections: int, requests: int) -> None:
-    """Reserve ``requests`` times in waves: one on each connection, the next wave when all answers have come.
+    """Reserve ``requests`` times in waves; see :func:`ask_many`."""
+    ask_many(url, connections, requests, lambda name, address: request(RESERVE, one_line(name), address), _CREATED)
+
+
+def ask_many(url: str, connections: int, requests: int, ask: Ask, wanted: bytes = _OK) -> None:
+    """Ask ``requests`` times in waves: once on each connection, the next wave when all answers have come.
 
     If each connection went on by itself, how many reserves share a batch would depend on how busy the machine is.
 
     Raises
     ------
     WrongStatusError
-        An answer was not 201.
+        An answer did not begin with what was ``wanted``.
 
     """
-    asyncio.run(_reserve_many(address_of(url), connections, requests))
+    asyncio.run(_ask_many(address_of(url), connections, requests, ask, wanted))
 
 
-async def _reserve_many(address: tuple[str, int], connections: int, requests: int) -> None:
+async def _ask_many(address: tuple[str, int], connections: int, requests: int, ask: Ask, wanted: bytes) -> None:
     run = secrets.token_hex(4)
     loop = asyncio.get_running_loop()
     made = [await loop.create_connection(_Connection, *address) for _ in range(connections)]
     for first in range(0, requests, connections):
         numbers = range(first, min(first + connections, requests))
         answers = [
-            connection.send(request(RESERVE, one_line(f"{run}-{number}"), address))
+            connection.send(ask(f"{run}-{number}", address))
             for number, (_, connection) in zip(numbers, made, strict=False)
         ]
         async with asyncio.timeout(_SILENCE_S_MAX):
             heads = await asyncio.gather(*answers)
-        if refused := [head for head in heads if not head.startswith(_CREATED)]:
-            raise WrongStatusError(f"{RESERVE}: {refused[0].decode('utf-8', 'replace')[:500]}")
+        if refused := [head for head in heads if not head.startswith(wanted)]:
+            raise WrongStatusError(refused[0].decode("utf-8", "replace")[:500])
     for transport, _ in made:
         transport.close()
 
 
 class _Connection(asyncio.Protocol):
-    """One connection of :func:`reserve_many`."""
+    """One connection of :func:`ask_many`."""
 
     def __init__(self) -> None:
         self._messages = Messages()

@@ -27,7 +27,10 @@ class LoadError(Exception):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What one stretch of load saw. ``failed``: answers that were not a success."""
+    """What one stretch of load saw. ``failed``: answers that were not a success.
+
+    ``server_us``, ``store_us``: processor time of each request there, where that was measured.
+    """
 
     requests: int
     duration_us: int
@@ -35,6 +38,8 @@ class Result(msgspec.Struct, frozen=True):
     p99_us: int
     failed: int
     socket_errors: int
+    server_us: float = 0.0
+    store_us: float = 0.0
 
     @property
     def rate(self) -> float:

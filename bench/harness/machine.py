@@ -8,9 +8,16 @@ from pathlib import Path
 from typing import Final
 
 from bench.harness.load import loader
-from server.store.embedded.binary import StoreBinary
+from server.store.embedded.binary import StoreBinary, find_binary, inspect
 
 _PACKAGES: Final = ("aiohttp", "uvloop", "msgspec", "redis", "hiredis")
+_REDIS7: Final = Path("/usr/bin/redis-server")
+
+
+def stores_here() -> list[StoreBinary]:
+    """Find the store that Holdfast embeds, and Debian's Redis where it is another."""
+    embedded, other = find_binary(), inspect(_REDIS7)
+    return [embedded] + ([other] if other is not None and other.path != embedded.path else [])
 
 
 def describe(stores: list[StoreBinary], data: Path) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Sells at an even pace whatever the server does: ``python -m bench.harness.paced URL RATE SECONDS SKUS [TOKEN…]``.
 
-With the tokens of several keys, each order is the next one's.
+With the tokens of several keys, each order is the next one's. Where the URL has a path, such as ``/v1/reservations``,
+units are reserved there instead of being ordered.
 
 The load is open: each sale has a moment at which it is due, and its time counts from there, so that a server that
 stalls cannot make its own figures better by being asked less.
@@ -55,6 +56,7 @@ class Seller:
         self.failed = 0
         self._answered = asyncio.Event()
         self._skus = skus
+        self._path = parts.path or "/v1/orders"
         self._keys = [[f"Authorization: Bearer {token}"] for token in tokens] or [[]]
         self._run = secrets.token_hex(4)
         self._choose = random.Random(7)
@@ -101,7 +103,7 @@ class Seller:
             "channel": "web",
             "lines": [{"sku": sku(self._choose.randrange(self._skus)), "quantity": 1}],
         }
-        return message("POST /v1/orders HTTP/1.1", msgspec.json.encode(body), f"Host: {self.host}:{self.port}", *key)
+        return message(f"POST {self._path} HTTP/1.1", msgspec.json.encode(body), f"Host: {self.host}:{self.port}", *key)
 
     def _summary(self) -> Sold:
         taken, late = sorted(self.taken_s), sorted(self.late_s)

@@ -14,9 +14,9 @@ import msgspec
 IMAGES: Final = Path(__file__).parents[2] / "docs" / "img"
 _LIGHT: Final = {"paper": "#ffffff", "ink": "#1f2328", "faint": "#8c959f", "grid": "#d8dee4"}
 _DARK: Final = {"paper": "#0d1117", "ink": "#e6edf3", "faint": "#848d97", "grid": "#30363d"}
-_COLOURS: Final = ("#1f77d0", "#c2571a", "#8a6d00", "#b03a6f", "#3a8a5c", "#7a5cc0", "#52788a")
+_COLOURS: Final = ("#1f77d0", "#c2571a", "#8a6d00", "#b03a6f", "#3a8a5c", "#7a5cc0", "#52788a", "#a3703f")
 """Told apart on white and on black, also by most who see colours differently; the markers differ, too."""
-_MARKERS: Final = "osD^vPX"
+_MARKERS: Final = "osD^vPX*"
 
 
 class Peers(msgspec.Struct, frozen=True):

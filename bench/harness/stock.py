@@ -34,9 +34,8 @@ LIMITS: Final = Retention(
 ).packed()
 _HELD: Final = 1
 _FORGET_AT_ONCE: Final = 1_000
-_CHANGED: Final = msgspec.msgpack.encode("changed")
-_STOCK_CHANGED: Final = msgspec.msgpack.encode("stock_changed")
-_ANSWER_HEADS: Final = tuple(bytes([size]) + tag for size in range(0x91, 0x96) for tag in (_CHANGED, _STOCK_CHANGED))
+_DONE: Final = ("changed", "stock_changed", "transfer_changed", "supply_changed")
+_ANSWER_HEADS: Final = tuple(bytes([size]) + msgspec.msgpack.encode(tag) for size in range(0x91, 0x96) for tag in _DONE)
 """MessagePack arrays of a few fields, the tag first."""
 
 _numbers = itertools.count(1)
@@ -54,8 +53,13 @@ def keyspace() -> Keyspace:
 
 
 def _call(function: str) -> FunctionCall:
-    """Make what packs calls of the function that reserves, or of the one that counts, exactly as the server does."""
-    keys = keyspace().creating if function == "mutate_creating" else keyspace().reserving
+    """Make what packs calls of a function that changes something, exactly as the server does."""
+    its_keys = {
+        "mutate_creating": keyspace().creating,
+        "mutate_transfers": keyspace().transferring,
+        "mutate_expected_receipts": keyspace().receiving,
+    }
+    keys = its_keys.get(function, keyspace().reserving)
     return FunctionCall(
         library().function(function), keyspace(), LIMITS, msgspec.msgpack.decode, writes=True, keys=keys
     )

@@ -1,6 +1,7 @@
 """Who takes part in the table over HTTP, and the running servers behind them."""
 
 import contextlib
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.harness import stock
+from bench.harness.neighbours import cpu_s
 from bench.harness.processes import ServerProcess
 from bench.harness.stores import connect
 from server.store.embedded.files import DataDirectory
@@ -24,13 +26,14 @@ class Contestant:
 
 
 NOOP: Final = Contestant("noop", "no-op handler", 1)
+BARE: Final = Contestant("bare", "no-op handler, no router", 1)
 POOL: Final = Contestant("pool", "one call each, pool", 1)
 FAST: Final = Contestant("fast", "Holdfast fast, hot", 1)
 FAST_SPREAD: Final = Contestant("fast", "Holdfast fast, spread", stock.SPREAD_SKUS)
 DURABLE: Final = Contestant("durable", "Holdfast durable, hot", 1)
 DURABLE_SPREAD: Final = Contestant("durable", "Holdfast durable, spread", stock.SPREAD_SKUS)
 
-ALL: Final = (NOOP, POOL, FAST, FAST_SPREAD, DURABLE, DURABLE_SPREAD)
+ALL: Final = (NOOP, BARE, POOL, FAST, FAST_SPREAD, DURABLE, DURABLE_SPREAD)
 
 
 _COUNTED_S: Final = 10.0
@@ -48,6 +51,8 @@ class Server:
     def __init__(self, process: ServerProcess, socket: Path | None, *, counts: bool = False) -> None:
         self.url = process.url
         self.pid = process.pid
+        listed = subprocess.run(["pgrep", "-P", str(self.pid)], capture_output=True, text=True, check=False)
+        self._store_pids = [*map(int, listed.stdout.split())]
         self._socket = socket
         self._counts = counts
         self._acknowledged = 0
@@ -67,6 +72,10 @@ class Server:
             until_s = time.monotonic() + _COUNTED_S
             while not stock.is_counted(client) and time.monotonic() < until_s:
                 time.sleep(_LOOK_S)
+
+    def cpu_s(self) -> tuple[float, float]:
+        """Return the processor time that the server and its store have used."""
+        return cpu_s(self.pid), sum(map(cpu_s, self._store_pids))
 
     def count(self, acknowledged: int, connections: int) -> None:
         """Note a stretch of load. At its end the loader hangs up on at most one request of each connection."""
@@ -107,8 +116,8 @@ def running(names: set[str]) -> Iterator[Mapping[str, Server]]:
 def start(name: str, folder: Path, stack: contextlib.ExitStack) -> Server:
     """Start one server of the table, with its data in ``folder``; ``stack`` stops it."""
     data_dir, log = folder / name, folder / f"{name}.log"
-    if name == "noop":
-        return Server(stack.enter_context(ServerProcess("bench.peers.local_peers", "noop", log=log)), None)
+    if name in (NOOP.server, BARE.server):
+        return Server(stack.enter_context(ServerProcess("bench.peers.local_peers", name, log=log)), None)
     if name == "pool":
         process = ServerProcess("bench.peers.local_peers", "pool", str(data_dir), log=log)
     else:

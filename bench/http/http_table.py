@@ -3,18 +3,21 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from bench.harness import stock
 from bench.harness.bars import Bar
 from bench.harness.figures import Figure, figure
 from bench.harness.load import Result, load
 from bench.harness.report import Table, interval
 from bench.http import contestants
-from bench.http.contestants import DURABLE, FAST, NOOP, POOL, Contestant
+from bench.http.contestants import DURABLE, FAST, NOOP, POOL, Contestant, Server
 
 Cells = dict[tuple[int, Contestant], list[Result]]
 """The rounds of each (connections, contestant)."""
 
 WARM_UP_S: Final = 1
+_CPU: Final = ("server_us", "store_us")
 
 
 def measure(connections: list[int], seconds: int, rounds: int, report: Callable[[str], None]) -> Cells:
@@ -32,13 +35,21 @@ def measure(connections: list[int], seconds: int, rounds: int, report: Callable[
             for number in connections:
                 for each in contestants.ALL:
                     report(f"round {turn}: {each.title}, {number} connections")
-                    result = load(servers[each.server].url, number, seconds, each.skus)
+                    result = _loaded(servers[each.server], number, seconds, each.skus)
                     servers[each.server].count(result.requests, number)
                     cells[number, each].append(result)
             for name, server in servers.items():
                 report(f"round {turn}: adding up the stock of {name}")
                 server.check()
     return cells
+
+
+def _loaded(server: Server, connections: int, seconds: int, skus: int) -> Result:
+    """Load a server, and note what a request took of the processor there."""
+    before = server.cpu_s()
+    result = load(server.url, connections, seconds, skus)
+    of_server, of_store = (1e6 * (now - was) / result.requests for now, was in zip(server.cpu_s(), before, strict=True))
+    return replace(result, server_us=of_server, store_us=of_store)
 
 
 def steps(connections: list[int], rounds: int) -> int:
@@ -66,7 +77,7 @@ def table(cells: Cells) -> Table:
     """Lay the figures out; the rounds' extremes stand behind the median."""
     made = Table(
         "POST /v1/reservations, one line, one worker process",
-        ["connections", "server", "requests/s", "of no-op", "p50 ms", "of no-op", "p99 ms"],
+        ["connections", "server", "requests/s", "of no-op", "p50 ms", "of no-op", "p99 ms", "server µs", "store µs"],
     )
     for number in sorted({number for number, _ in cells}):
         limit = rate(cells, number, NOOP)
@@ -80,6 +91,7 @@ def table(cells: Cells) -> Table:
                 f"{halves.median:.2f}",
                 f"{halves.over(p50(cells, number, NOOP)).median:.1f}",
                 f"{p99(cells, number, each).median:.2f}",
+                *(f"{figure(getattr(cell, name) for cell in cells[number, each]).median:,.0f}" for name in _CPU),
             )
         made.end_section()
     return made

@@ -30,12 +30,12 @@ _REQUESTS_VALGRIND: Final = 1_000
 """Some ten seconds of one connection."""
 _IDLE_S: Final = 4.0
 """Long enough for some eighty looks of the batcher at its deadlines."""
-_WARM_UP: Final = 200
+WARM_UP: Final = 200
 _ATTACHES_S: Final = 0.5
 """perf does not say when it has begun."""
-_READY_S: Final = 180.0
+READY_S: Final = 180.0
 """How long a server may take to start under valgrind."""
-_SETTINGS: Final = {
+SETTINGS: Final = {
     # The order of sets and dictionaries of text, and with it the number of collisions, is the same in every run.
     "PYTHONHASHSEED": "0",
     # Under valgrind everything takes fifty times as long.
@@ -140,24 +140,27 @@ def measure(checkout: Path, connections: Sequence[int], settings: Mapping[str, s
     found: dict[str, float] = {}
     for number in connections:
         with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
-            found |= _at(checkout, number, Path(folder), {**_SETTINGS, **settings})
+            found |= _at(checkout, number, Path(folder), settings)
     return found
 
 
 def _at(checkout: Path, connections: int, folder: Path, settings: Mapping[str, str]) -> dict[str, float]:
     tool = counter(folder)
     python = tool.python(interpreter(checkout))
-    process = server(checkout, folder, python=python, settings=settings, ready_s=_READY_S)
+    process = server(checkout, folder, python=python, settings={**SETTINGS, **settings}, ready_s=READY_S)
     with process, Caller(process.url) as caller:
         caller.fill()
-        reserve_many(process.url, connections, _WARM_UP)
-        pids = [process.pid, *_children(process.pid)]
-        idle, idle_s = _timed(tool, pids, lambda: time.sleep(_IDLE_S))
-        used, used_s = _timed(tool, pids, lambda: reserve_many(process.url, connections, tool.requests))
-    return {
-        f"{connections} connections, {of}": (mine - rest * used_s / idle_s) / tool.requests
-        for of, mine, rest in zip(PROCESSES, used, idle, strict=True)
-    }
+        reserve_many(process.url, connections, WARM_UP)
+        pids = [process.pid, *children(process.pid)]
+        taken = for_one(tool, pids, lambda: reserve_many(process.url, connections, tool.requests))
+    return {f"{connections} connections, {of}": each for of, each in zip(PROCESSES, taken, strict=True)}
+
+
+def for_one(tool: Counter, pids: Sequence[int], work: Callable[[], object]) -> list[float]:
+    """Count what each process takes for one request; ``work`` sends ``tool.requests`` of them."""
+    idle, idle_s = _timed(tool, pids, lambda: time.sleep(_IDLE_S))
+    used, used_s = _timed(tool, pids, work)
+    return [(mine - rest * used_s / idle_s) / tool.requests for mine, rest in zip(used, idle, strict=True)]
 
 
 def _timed(tool: Counter, pids: Sequence[int], work: Callable[[], object]) -> tuple[list[int], float]:
@@ -172,6 +175,7 @@ def _timed(tool: Counter, pids: Sequence[int], work: Callable[[], object]) -> tu
     return tool.count(pids, timed), took_s
 
 
-def _children(pid: int) -> Iterator[int]:
+def children(pid: int) -> Iterator[int]:
+    """Name the processes that one has started, such as its store."""
     listed = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
     return map(int, listed.stdout.split())

@@ -1,164 +1,125 @@
-"""A reserve on the express lane, on the ordinary way, and at a handler that does nothing: in turn, in one run.
+"""A reserve on the express lane, on the ordinary way, and at handlers that do nothing: in turn, in one run.
 
     python -m bench.http.two_ways
     python -m bench.http.two_ways --connections 32 --durability fast --rounds 5
+    python -m bench.http.two_ways --bodies unique --bodies fixed
 
-For each it takes the rate, the median and the 99th percentile, and the processor time of a request in the server and in
-its store, which depends on the loader least of all.
+The no-op is taken in both forms: as an aiohttp application with a router, and as a server without. Bodies are unique,
+each with an id, or fixed: the same bytes each time. For each it takes the rate, the median and the 99th percentile, and
+the processor time of a request in the server and in its store, which depends on the loader least of all. ``--loader
+wrk`` takes the least of the cores that server and store need, too; its bodies are unique.
 """
 
-import asyncio
 import contextlib
-import os
-import secrets
+import itertools
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from statistics import quantiles
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 import click
 from rich.console import Console
 
-from bench.harness.black_box import RESERVE, ROOT, Caller, address_of, one_line, request, server
-from bench.harness.figures import figure
-from bench.harness.http1 import Messages
+from bench.harness.black_box import ROOT, Caller, server
+from bench.harness.closed_loop import Round, measure, measure_by_wrk, reserve, reserve_unnamed
+from bench.harness.figures import Figure, figure
 from bench.harness.processes import ServerProcess, end_gently
 from bench.harness.report import Table, interval
+from server.store.embedded.files import DataDirectory
 
-EXPRESS, ORDINARY, NOOP = "express lane", "ordinary way", "no-op handler"
-WAYS: Final = (EXPRESS, ORDINARY, NOOP)
-_WARM_UP_S: Final = 0.5
-_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+EXPRESS, ORDINARY, NOOP, BARE = "express lane", "ordinary way", "no-op, Application", "no-op, Server"
+WAYS: Final = (EXPRESS, ORDINARY, NOOP, BARE)
+_PEERS: Final = {NOOP: "noop", BARE: "bare"}
+_BODIES: Final = {"unique": reserve, "fixed": reserve_unnamed}
 
-
-class Round(NamedTuple):
-    """What one stretch of load showed."""
-
-    rate: float
-    p50_us: float
-    p99_us: float
-    server_us: float
-    store_us: float
+Measure = Callable[[str, list[int], int, float], Round]
+"""Loads a server, whose processes are these, over so many connections for so many seconds."""
 
 
-class _Connection(asyncio.Protocol):
-    """Reserves again and again on one connection, until it is told to stop."""
+class Started(NamedTuple):
+    """A running server: its processes, its own first, and the socket of its store if it has one."""
 
-    def __init__(self, name: str, address: tuple[str, int]) -> None:
-        self._name = name
-        self._address = address
-        self._messages = Messages()
-        self._number = 0
-        self._sent_s = 0.0
-        self.took_s: list[float] = []
-        self.failed = ""
-        self.stopping = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._ask()
-
-    def data_received(self, data: bytes) -> None:
-        for head, body in self._messages.feed(data):
-            self.took_s.append(time.perf_counter() - self._sent_s)
-            if not head.startswith(b"HTTP/1.1 201 "):
-                self.failed = (head + body).decode("utf-8", "replace")
-            if self.stopping or self.failed:
-                self._transport.close()
-            else:
-                self._ask()
-
-    def _ask(self) -> None:
-        self._number += 1
-        self._sent_s = time.perf_counter()
-        self._transport.write(request(RESERVE, one_line(f"{self._name}-{self._number}"), self._address))
-
-
-async def _load(url: str, connections: int, seconds: float) -> list[float]:
-    """Load a server for so long; return how long each request took."""
-    loop, address, run = asyncio.get_running_loop(), address_of(url), secrets.token_hex(4)
-    made = [
-        (await loop.create_connection(lambda number=number: _Connection(f"{run}-{number}", address), *address))[1]  # type: ignore[misc]
-        for number in range(connections)
-    ]
-    await asyncio.sleep(seconds)
-    for each in made:
-        each.stopping = True
-    await asyncio.sleep(0.2)
-    failed = [each.failed for each in made if each.failed]
-    if failed:
-        raise click.ClickException(failed[0][:500])
-    return [took for each in made for took in each.took_s]
-
-
-def _cpu_s(pids: list[int]) -> list[float]:
-    """Return the processor time that each process has taken."""
-    found = []
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        found.append((int(fields[11]) + int(fields[12])) / _TICKS_PER_S)
-    return found
-
-
-def measure(url: str, pids: list[int], connections: int, seconds: float) -> Round:
-    """Load a server, whose processes are ``pids``: itself, and its store if it has one."""
-    asyncio.run(_load(url, connections, _WARM_UP_S))
-    before = _cpu_s(pids)
-    took_s = asyncio.run(_load(url, connections, seconds))
-    used_us = [1e6 * (now - was) / len(took_s) for now, was in zip(_cpu_s(pids), before, strict=True)]
-    hundredths = quantiles(took_s, n=100)
-    return Round(len(took_s) / seconds, 1e6 * hundredths[49], 1e6 * hundredths[98], used_us[0], sum(used_us[1:], 0.0))
+    url: str
+    pids: list[int]
+    store: Path | None
 
 
 @contextlib.contextmanager
-def started(way: str, durability: str) -> Iterator[tuple[str, list[int]]]:
-    """Start a server of a way; give its URL and its processes."""
+def started(way: str, durability: str) -> Iterator[Started]:
+    """Start a server of a way, with a store of its own."""
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as named:
         folder = Path(named)
-        if way == NOOP:
-            with ServerProcess("bench.peers.local_peers", "noop", log=folder / "log") as process:
-                yield process.url, [process.pid]
+        if way in _PEERS:
+            with ServerProcess("bench.peers.local_peers", _PEERS[way], log=folder / "log") as process:
+                yield Started(process.url, [process.pid], None)
             return
         settings = {"HOLDFAST_EXPRESS_LANE": str(way == EXPRESS).lower(), "HOLDFAST_DURABILITY": durability}
         with server(ROOT, folder, settings=settings) as process:
             with Caller(process.url) as caller:
                 caller.fill()
             listed = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
-            yield process.url, [process.pid, *map(int, listed.stdout.split())]
+            pids = [process.pid, *map(int, listed.stdout.split())]
+            yield Started(process.url, pids, DataDirectory(folder / "store").socket)
 
 
-def table(connections: int, rounds: dict[str, list[Round]]) -> Table:
-    """Lay the rounds out; the ratio is that of the server's processor time to the no-op handler's, round by round."""
-    made = Table(
-        f"{connections} connections",
-        ["way", "requests/s", "p50 µs", "p99 µs", "server µs", "store µs", "server, of the no-op's"],
-    )
-    floor = figure(each.server_us for each in rounds[NOOP])
+def take(
+    ways: Sequence[str],
+    connections: int,
+    rounds: int,
+    seconds: float,
+    report: Callable[[str], None],
+    *,
+    durability: str = "durable",
+    measured: Measure = measure_by_wrk,
+) -> dict[str, list[Round]]:
+    """Take the rounds of some ways, in turn."""
+    taken: dict[str, list[Round]] = {way: [] for way in ways}
+    for turn in range(rounds):
+        for way in ways if turn % 2 == 0 else reversed(ways):
+            report(f"round {turn + 1}: {way}, {connections} connections")
+            with started(way, durability) as server:
+                taken[way].append(measured(server.url, server.pids, connections, seconds))
+    return taken
+
+
+def table(title: str, rounds: dict[str, list[Round]]) -> Table:
+    """Lay the rounds out; the ratios are those to the no-op application, round by round."""
+    shown = ["requests/s", "p50 µs", "p99 µs", "server µs", "store µs"]
+    made = Table(title, ["way", *shown, "requests/s, of the no-op's", "server µs, of its"])
     for way, taken in rounds.items():
-        columns = [interval(figure(column), ",.0f") for column in zip(*taken, strict=True)]
-        made.add(way, *columns, interval(figure(each.server_us for each in taken).over(floor), ".2f"))
+        cells = [interval(figure(column), ",.0f") for column in zip(*taken, strict=True)]
+        ratios = [ratio(taken, rounds[NOOP], name) for name in ("rate", "server_us")]
+        made.add(way, *cells, *(interval(each, ".2f") for each in ratios))
     return made
+
+
+def ratio(ours: list[Round], theirs: list[Round], name: str) -> Figure:
+    """Divide one figure of two ways, round by round."""
+    mine, other = (figure(getattr(each, name) for each in taken) for taken in (ours, theirs))
+    return mine.over(other)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True}, help=__doc__)
 @click.option("--connections", default="1,32,128", help="Numbers of connections.")
 @click.option("--durability", type=click.Choice(["durable", "fast"]), default="durable")
+@click.option("--bodies", type=click.Choice([*_BODIES]), multiple=True, default=("unique",), help="May be repeated.")
+@click.option("--loader", type=click.Choice(["python", "wrk"]), default="python")
 @click.option("--seconds", type=click.FloatRange(0.5, 600), default=3.0, help="Seconds of load for each cell.")
 @click.option("--rounds", type=click.IntRange(1, 99), default=3, help="Rounds of each way.")
-def main(*, connections: str, durability: str, seconds: float, rounds: int) -> None:
+def main(
+    *, connections: str, durability: str, bodies: tuple[str, ...], loader: str, seconds: float, rounds: int
+) -> None:
     """Run from the command line."""
     end_gently()
-    console = Console(width=140)
-    for number in map(int, connections.split(",")):
-        taken: dict[str, list[Round]] = {way: [] for way in WAYS}
-        for turn in range(rounds):
-            for way in WAYS if turn % 2 == 0 else reversed(WAYS):
-                with started(way, durability) as (url, pids):
-                    taken[way].append(measure(url, pids, number, seconds))
-        table(number, taken).show(console)
+    if loader == "wrk" and bodies != ("unique",):
+        raise click.UsageError("wrk sends unique bodies only")
+    console = Console(width=160)
+    for number, kind in itertools.product(map(int, connections.split(",")), bodies):
+        measured = measure_by_wrk if loader == "wrk" else partial(measure, ask=_BODIES[kind])
+        taken = take(WAYS, number, rounds, seconds, lambda _: None, durability=durability, measured=measured)
+        table(f"{number} connections, {kind} bodies", taken).show(console)
 
 
 if __name__ == "__main__":

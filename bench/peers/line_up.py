@@ -17,7 +17,7 @@ from bench.http import contestants
 from bench.peers import database
 from bench.peers.base import EXPIRY_SKU, RACE_SKU, UNITS, Ask, Peer, Recorded, holdfast_like
 from bench.peers.cluster import Cluster
-from bench.peers.postgres_server import SCHEMA
+from bench.peers.postgres_forms import SCHEMA
 from bench.peers.redis_server import hold_key, stock_key
 from bench.peers.web import call
 from server.domain.limits import DEFAULT_LOCATION
@@ -142,7 +142,7 @@ def holdfast(folder: Path) -> Iterator[Peer]:
 
 @contextlib.contextmanager
 def postgres(folder: Path, cluster: Cluster, how: str) -> Iterator[Peer]:
-    """Start the Postgres peer on a new database, with its stock in place; ``how`` as in its server."""
+    """Start the Postgres peer on a new database, with its stock in place; ``how``: its form."""
     name = f"peer_{how}"
     main = cluster.dsn("postgres")
     database.execute(main, f"DROP DATABASE IF EXISTS {name}")

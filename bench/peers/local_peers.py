@@ -1,9 +1,10 @@
-"""The servers that Holdfast is held against: ``python -m bench.peers.local_peers noop`` and ``… pool``.
+"""The servers that Holdfast is held against: ``python -m bench.peers.local_peers noop``, ``… bare`` and ``… pool``.
 
-Both take and give the very bodies of ``POST /v1/reservations``, decode and encode them with the same types, and run on
+All take and give the very bodies of ``POST /v1/reservations``, decode and encode them with the same types, and run on
 the same event loop and HTTP server with the same settings. ``noop`` does nothing in between: the limit of what
-any server built on these parts can reach. ``pool`` does what is usually done: one script call for each request through
-redis-py's connection pool, with the same function and the same records as Holdfast.
+any server built on these parts can reach. ``bare`` is the same without an application and its router. ``pool`` does
+what is usually done: one script call for each request through redis-py's connection pool, with the same function and
+the same records as Holdfast. The first two answer availability as well.
 """
 
 import asyncio
@@ -24,7 +25,13 @@ from server.domain.answers import Refused
 from server.domain.operations.base import fingerprint
 from server.domain.operations.reservations import Line, Reserve
 from server.domain.reservation import Changed
-from server.schemas.availability import AvailableView
+from server.domain.stock import LocationAvailable
+from server.schemas.availability import (
+    AvailabilityList,
+    AvailabilityQueryBody,
+    AvailabilityView,
+    AvailableView,
+)
 from server.schemas.reservations import LineView, ReservationView, ReserveBody, left_views, reservation_view
 from server.store.embedded import EmbeddedStore
 from server.store.keys import Keyspace
@@ -32,21 +39,26 @@ from server.store.ledger.codec import pack
 from server.store.lua_library import library
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
+BareHandler = Callable[[web.BaseRequest], Awaitable[web.Response]]
+"""One that needs no application, and can have one."""
+ONE: Final = "/v1/availability/"
+MANY: Final = "/v1/availability/query"
 
 _JSON: Final = {"Content-Type": "application/json"}
 CONNECTIONS_MAX: Final = 1024
 """The pool's default of 100 answers the 101st caller with MaxConnectionsError; this is its only setting we change."""
 
 _decode_body = msgspec.json.Decoder(ReserveBody).decode
+_decode_query = msgspec.json.Decoder(AvailabilityQueryBody).decode
 _encode_json = msgspec.json.Encoder().encode
 _decode_answer = msgspec.msgpack.Decoder(Changed | Refused).decode
 
 
-def noop() -> Handler:
+def noop() -> BareHandler:
     """Decode, build an answer of the same shape and size as Holdfast's, encode."""
     numbers = itertools.count(1)
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.BaseRequest) -> web.Response:
         body = _decode_body(await request.read())
         now = datetime.now(UTC)
         lines = [
@@ -65,6 +77,37 @@ def noop() -> Handler:
         return web.Response(status=201, body=_encode_json(view), headers=_JSON)
 
     return handle
+
+
+def _availability(sku: str, now: datetime) -> AvailabilityView:
+    at_main = [LocationAvailable("main", 1_000_000)]
+    return AvailabilityView(sku=sku, available=1_000_000, seq=1, locations=at_main, as_of=now)
+
+
+async def noop_one(request: web.BaseRequest) -> web.Response:
+    """Answer ``GET /v1/availability/{sku}`` with what is always there."""
+    view = _availability(request.path.removeprefix(ONE), datetime.now(UTC))
+    return web.Response(body=_encode_json(view), headers=_JSON)
+
+
+async def noop_many(request: web.BaseRequest) -> web.Response:
+    """Answer ``POST /v1/availability/query`` likewise."""
+    body, now = _decode_query(await request.read()), datetime.now(UTC)
+    answer = AvailabilityList([_availability(sku, now) for sku in body.skus], [])
+    return web.Response(body=_encode_json(answer), headers=_JSON)
+
+
+def bare() -> web.Server:
+    """Make the no-op handlers' server without an application: it has no router, and no resources."""
+    reserve = noop()
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        path = request.path
+        if path == MANY:
+            return await noop_many(request)
+        return await (noop_one if path.startswith(ONE) else reserve)(request)
+
+    return web.Server(handle, keepalive_timeout=75.0, handler_cancellation=False, auto_decompress=False)
 
 
 def pool(client: Redis) -> Handler:
@@ -92,10 +135,11 @@ def pool(client: Redis) -> Handler:
     return handle
 
 
-async def serve(handler: Handler) -> None:
+async def serve(handler: Handler, *routes: web.RouteDef) -> None:
     """Serve until SIGTERM, with the settings of Holdfast's own server; the address goes to standard error."""
     app = web.Application()
     app.router.add_post("/v1/reservations", handler)
+    app.router.add_routes(routes)
     # As in server/app.py.
     runner = web.AppRunner(
         app,
@@ -105,6 +149,10 @@ async def serve(handler: Handler) -> None:
         handler_cancellation=False,
         auto_decompress=False,
     )
+    await _run(runner)
+
+
+async def _run(runner: web.BaseRunner) -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
     print(f"bench at http://127.0.0.1:{runner.addresses[0][1]}", file=sys.stderr, flush=True)
@@ -114,6 +162,10 @@ async def serve(handler: Handler) -> None:
         pass
     finally:
         await runner.cleanup()
+
+
+async def _serve_bare() -> None:
+    await _run(web.ServerRunner(bare(), handle_signals=True))
 
 
 async def _serve_pool(data_dir: Path) -> None:
@@ -130,7 +182,13 @@ async def _serve_pool(data_dir: Path) -> None:
 
 def main() -> None:
     """Serve what the first word says."""
-    work = serve(noop()) if sys.argv[1] == "noop" else _serve_pool(Path(sys.argv[2]))
+    match sys.argv[1]:
+        case "noop":
+            work = serve(noop(), web.get(ONE + "{sku}", noop_one), web.post(MANY, noop_many))
+        case "bare":
+            work = _serve_bare()
+        case _:
+            work = _serve_pool(Path(sys.argv[2]))
     uvloop.run(work)
 
 

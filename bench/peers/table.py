@@ -20,15 +20,16 @@ from bench.peers.base import MissingError, Peer, needed
 from bench.peers.cluster import Cluster
 from bench.peers.medusa import Medusa
 
-HOLDFAST, POSTGRES, STATEMENT, REDIS, MEDUSA = (
-    "Holdfast",
-    "Postgres",
-    "Postgres, one statement",
-    "naive Redis",
-    "Medusa",
-)
-PEERS: Final = (HOLDFAST, POSTGRES, STATEMENT, REDIS, MEDUSA)
+HOLDFAST, POSTGRES, REDIS, MEDUSA = "Holdfast", "Postgres", "naive Redis", "Medusa"
+STATEMENT, PROCEDURE = f"{POSTGRES}, one statement", f"{POSTGRES}, stored procedure"
+DELAYED, BATCHED = f"{POSTGRES}, commit_delay", f"{POSTGRES}, batched"
+FORMS: Final = {
+    POSTGRES: "transaction", STATEMENT: "statement", PROCEDURE: "procedure", DELAYED: "delayed", BATCHED: "batched",
+}  # fmt: skip
+"""Each form of Postgres as its server calls it."""
+PEERS: Final = (HOLDFAST, *FORMS, REDIS, MEDUSA)
 HOT_BAR, SPREAD_BAR = 15.0, 4.0
+NOT_RUN: Final = "not run"
 JUDGED_AT: Final = 32
 """Connections at which the bars are set."""
 WARM_UP_S: Final = 1
@@ -75,7 +76,10 @@ def steps(connections: list[int], rounds: int) -> int:
 def measure(
     connections: list[int], seconds: int, rounds: int, report: Callable[[str], None], *, leave_out: Collection[str] = ()
 ) -> Found:
-    """Take the figures. In each round every peer begins anew and empty, but for Medusa, which starts too slowly."""
+    """Take the figures. In each round every peer begins anew and empty, but for Medusa, which starts too slowly.
+
+    ``leave_out``: peers that nobody asked for.
+    """
     found = Found({}, {}, [], {})
     with contextlib.ExitStack() as stack:
         prepared = starters(stack, found, report, leave_out)
@@ -106,15 +110,18 @@ def starters(
 ) -> dict[str, Start]:
     """Prepare what every round needs; who cannot be had is noted, with what to do about it."""
     starters: dict[str, Start] = {HOLDFAST: line_up.holdfast, REDIS: line_up.naive_redis}
+    starters = {name: start for name, start in starters.items() if name not in leave_out}
     try:
         report("starting Postgres")
         cluster = stack.enter_context(Cluster())
     except MissingError as missing:
         found.skipped.append(f"Left out: Postgres, and Medusa, which needs it. {missing}")
         return starters
-    found.versions |= {POSTGRES: cluster.version, STATEMENT: f"{cluster.version}, one statement"}
-    starters[POSTGRES] = lambda folder: line_up.postgres(folder, cluster, "transaction")
-    starters[STATEMENT] = lambda folder: line_up.postgres(folder, cluster, "statement")
+    for name, form in FORMS.items():
+        if name in leave_out:
+            continue
+        found.versions[name] = name.replace(POSTGRES, cluster.version)
+        starters[name] = partial(line_up.postgres, cluster=cluster, how=form)
     if MEDUSA in leave_out:
         return starters
     try:
@@ -163,7 +170,7 @@ def rate(found: Found, number: int, rival: Rival) -> Figure:
     return figure(result.rate for result in found.cells[number, rival])
 
 
-def _ahead(found: Found, number: int, rival: Rival) -> Figure:
+def ahead(found: Found, number: int, rival: Rival) -> Figure:
     """How many times as many requests Holdfast answered under the same load."""
     return rate(found, number, Rival(HOLDFAST, rival.skus)).over(rate(found, number, rival))
 
@@ -186,13 +193,21 @@ def table(found: Found) -> Table:
                 rival.pattern,
                 found.versions.get(rival.peer, rival.peer),
                 interval(rate(found, number, rival), ",.0f"),
-                "" if rival.peer == HOLDFAST else f"{_ahead(found, number, rival).median:.1f} ×",
+                "" if rival.peer == HOLDFAST else f"{ahead(found, number, rival).median:.1f} ×",
                 f"{halves.median:,.2f}",
                 f"{slowest.median:,.2f}",
                 _failed(found.cells[number, rival]),
             )
+        for peer in _missing(found):
+            made.add(str(number), Rival(peer, skus).pattern, peer, NOT_RUN, "", "", "", "")
         made.end_section()
     return made
+
+
+def _missing(found: Found) -> list[str]:
+    """Name the peers that could not be had."""
+    present = {rival.peer for _, rival in found.cells}
+    return [peer for peer in PEERS if peer not in present]
 
 
 def _place(cell: tuple[tuple[int, Rival], object]) -> tuple[int, int]:
@@ -241,10 +256,12 @@ def summary(found: Found) -> Table | None:
     for peer in found.right:
         right, row = found.right[peer], [found.versions.get(peer, peer)]
         for rival in (Rival(peer, 1), Rival(peer, SPREAD_SKUS)):
-            ahead = "" if peer == HOLDFAST else f"{_ahead(found, JUDGED_AT, rival).median:.1f} ×"
-            row += [f"{rate(found, JUDGED_AT, rival).median:,.0f}", ahead]
+            times = "" if peer == HOLDFAST else f"{ahead(found, JUDGED_AT, rival).median:.1f} ×"
+            row += [f"{rate(found, JUDGED_AT, rival).median:,.0f}", times]
         kept = "holds never expire" if right.never_released is None else f"{right.never_released:,} of {right.holds:,}"
         made.add(*row, f"{right.oversold:,}", kept)
+    for peer in _missing(found):
+        made.add(peer, NOT_RUN, "", NOT_RUN, "", "", "")
     return made
 
 
@@ -274,7 +291,7 @@ def bars(found: Found) -> Iterator[Bar]:
         for peer in (POSTGRES, STATEMENT):
             if (JUDGED_AT, rival := Rival(peer, skus)) in found.cells:
                 title = f"Holdfast durable against {peer}, {rival.pattern}, {JUDGED_AT} connections: requests/s"
-                yield Bar(title, "≥", limit, _ahead(found, JUDGED_AT, rival))
+                yield Bar(title, "≥", limit, ahead(found, JUDGED_AT, rival))
     for name, right in found.right.items():
         if name == HOLDFAST:
             yield Bar("Holdfast: units oversold in the race", "≤", 0, Figure([right.oversold]), "units")

@@ -189,14 +189,16 @@ def configuration(folder: Path, ports: Mapping[str, int], kinds: Mapping[str, Ki
     return path
 
 
-def wait_until_right(channels: Channels, wanted: dict[int, int], *names: str) -> dict[str, Values]:
+def wait_until_right(
+    channels: Channels, wanted: dict[int, int], *names: str, within_s: float = _READY_S
+) -> dict[str, Values]:
     """Wait until these channels have the last value of each SKU; returns all that arrived there."""
-    until = time.monotonic() + _READY_S
+    until = time.monotonic() + within_s
     while True:
         arrived = channels.values(*names)
         late = [name for name, arrivals in arrived.items() if not is_right(arrivals, wanted)]
         if not late:
             return arrived
         if time.monotonic() > until:
-            raise TimeoutError(f"{', '.join(late)}: the newest values have not arrived after {_READY_S:g} s")
+            raise TimeoutError(f"{', '.join(late)}: the newest values have not arrived after {within_s:g} s")
         time.sleep(_LOOK_S)

@@ -17,6 +17,7 @@ from server.domain.operations.reservations import (
     LineRelocation,
     Order,
     Release,
+    ReleaseBecause,
     Relocate,
     Reserve,
 )
@@ -31,6 +32,7 @@ SHORT_MS: Final = 1
 AT_ONCE: Final = 128
 PLENTY: Final = 10**9
 ACTOR: Final = "local"
+WHY: Final = "the buyer has not paid"
 PRINT: Final = "0123456789abcdef"
 
 
@@ -157,6 +159,11 @@ CASES: Final[Sequence[Case]] = (
     Case("128 commits of 100 lines", _holding(AT_ONCE), _each(lambda n: Commit(PRINT, ACTOR, f"r{n}", f"k{n}", []))),
     Case("128 extensions of 100 lines", _holding(AT_ONCE), _each(lambda n: Extend(PRINT, ACTOR, f"r{n}", "", HOUR_MS))),
     Case("128 releases of 100 lines", _holding(AT_ONCE), _each(lambda n: Release(PRINT, ACTOR, f"r{n}", "", []))),
+    Case(
+        "128 releases of 100 lines, for a reason",
+        _holding(AT_ONCE),
+        _each(lambda n: ReleaseBecause(PRINT, ACTOR, f"r{n}", "", [], reason=WHY)),
+    ),
     Case("128 cancels of 100 lines", _ordered(AT_ONCE), _each(lambda n: Cancel(PRINT, ACTOR, f"r{n}", "", []))),
     Case(
         "128 fulfils of 200 lines",

@@ -248,7 +248,7 @@ async def _rules(world: World) -> None:
     listings = [Listing(name, f"listing-{name}") for name in names[:LISTINGS_PER_CALL_MAX]]
     await ChannelStore(world.client, world.keyspace).put_listings("web", listings, ACTOR)
     packs = [(f"barcode-{name}", Pack(name)) for name in names[:BARCODES_PER_CALL_MAX]]
-    await put_barcodes(world.client, world.keyspace, packs)
+    await put_barcodes(world.client, world.keyspace, packs, ACTOR)
 
 
 async def _publish(world: World) -> None:

@@ -9,7 +9,8 @@
 --       without room nothing changes, and a location that is like another, but not known, is left out
 --
 -- The journal gets one change without lines. Its notes name the locations, those among them that this has closed or
--- opened, and the version of the places, see lib/places.lua. No stock record is touched.
+-- opened, what descriptions were and are now where they differ, and the version of the places, see lib/places.lua. No
+-- stock record is touched.
 
 local VERSION = '\0version' -- no name of a location holds a zero byte
 
@@ -28,18 +29,22 @@ local function has_room(locations, most, descriptions)
   return added == 0 or count + added <= most
 end
 
--- Opens and closes what the descriptions say. Returns the notes of the journal, the names of all locations that are
--- closed now, and whether that has changed.
-local function reopened(descriptions)
+-- Opens and closes what the descriptions say; before: what they were, false where there was none. Returns the notes of
+-- the journal, the names of all locations that are closed now, and whether that has changed.
+local function reopened(descriptions, before)
   local closed, notes, has_changed = {}, {}, false
   for name in pairs(places_now().closed or NONE) do closed[name] = true end
-  for _, each in ipairs(descriptions) do
+  for i, each in ipairs(descriptions) do
     local name, is_open = each[NAME], each[IS_OPEN]
     notes[#notes + 1] = {'location', name}
     if is_open == (closed[name] == true) then
       closed[name] = not is_open or nil
       notes[#notes + 1] = {is_open and 'opened' or 'closed', name}
       has_changed = true
+    end
+    if before[i] ~= each[DESCRIPTION] then
+      notes[#notes + 1] = {'was', before[i] or ''}
+      notes[#notes + 1] = {'now', each[DESCRIPTION]}
     end
   end
   local names = {}
@@ -67,9 +72,12 @@ local function describe_locations(args, keys)
   descriptions, similar = without_similar(descriptions)
   if #descriptions == 0 then return pack({true, places_now().version, similar}) end
   likeness.register()
-  local notes, closed, has_changed = reopened(descriptions)
-  local pairs_to_set = {}
-  for _, each in ipairs(descriptions) do push(pairs_to_set, each[NAME], each[DESCRIPTION]) end
+  local names, pairs_to_set = {}, {}
+  for i, each in ipairs(descriptions) do
+    names[i] = each[NAME]
+    push(pairs_to_set, each[NAME], each[DESCRIPTION])
+  end
+  local notes, closed, has_changed = reopened(descriptions, hash_get_many(locations, names))
   flush('HSET', locations, pairs_to_set)
   local before = call('HGET', locations, VERSION) or '0'
   local after = string.format('%.0f', call('HINCRBY', locations, VERSION, 1))

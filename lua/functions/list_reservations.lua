@@ -52,6 +52,7 @@ local function list_reservations(args)
   for _, sku in ipairs(skus) do names[sku] = true end
   return looking.scan(ended and ENDED or RESERVATIONS, cursor, count, function(_, packed_record)
     if is_any then return true end
+    if #skus > 0 and not looking.may_name(packed_record, skus) then return false end
     local record = unpack_record(packed_record)
     return has_fields(record, wanted) and is_of_channel(record, channel) and (#skus == 0 or has_line(record, names))
       and (not unmapped or has_unmapped_line(record))

@@ -15,9 +15,10 @@ local function is_short(_, packed_record)
   return lacks(stock_record(packed_record)) > 0
 end
 
--- Returns a test for records with live units at one of the wanted stock fields.
-local function has_units_at(wanted)
+-- Returns a test for records with live units at one of the wanted stock fields, which are of these SKUs.
+local function has_units_at(wanted, skus)
   return function(_, packed_record)
+    if not looking.may_name(packed_record, skus) then return false end
     for _, line in ipairs(unpack_msg(packed_record)[Record.lines]) do
       if line[Line.held] + line[Line.committed] > 0 and wanted[line[Line.sku] .. '\0' .. line[Line.location]] then
         return true
@@ -29,10 +30,12 @@ end
 
 local function list_shortages(args)
   local cursor, count, fields_wanted = unpack(unpack_msg(args[2]))
-  local wanted = {}
-  for _, field in ipairs(fields_wanted) do wanted[field] = true end
+  local wanted, skus = {}, {}
+  for _, field in ipairs(fields_wanted) do
+    wanted[field], skus[#skus + 1] = true, field:match('^%Z*')
+  end
   local key, fits = STOCK, is_short
-  if #fields_wanted > 0 then key, fits = RESERVATIONS, has_units_at(wanted) end
+  if #fields_wanted > 0 then key, fits = RESERVATIONS, has_units_at(wanted, skus) end
   return looking.scan(key, cursor, count, fits)
 end
 

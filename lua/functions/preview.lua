@@ -1,5 +1,4 @@
--- preview: answers what a batch of operations that may make names known would be answered, and changes nothing. Flag
--- no-writes.
+-- preview: answers what a batch of movements of stock would be answered, and changes nothing. Flag no-writes.
 --
 -- KEYS  as those of mutate_creating
 -- ARGV  as those of mutate_creating

@@ -4,6 +4,7 @@
 -- ARGV  [1] limits  [2] questions, their five fields as MessagePack values one after the other:
 --         "availability", [sku, …], location or "", channel or "" (available to any channel), from
 --         "sums", the same: what is available at all of these locations together
+--         "levels", [sku, …], "", "", from: what a process keeps of them as a copy
 --         "stock", [sku], location or "", "", from
 --         "reservation", id, "", "", 0
 --         "places", [sku, …], "", "", 0: where they are known
@@ -14,6 +15,9 @@
 --   availability  [now_ms, [[[location, available, seq], …], …], version of the places, seq, from]: for each SKU its
 --                 locations; none where it is unknown. At a closed location nothing is available, see lib/places.lua
 --   sums          [now_ms, [[available, newest seq, locations], …], version of the places, seq, from]
+--   levels        [now_ms, [[name now, [[location, units, seq, is closed, allocations or false], …]], …], version of
+--                 the places, seq, from, is anything being renamed, has any location an old name]: units are those that
+--                 are not reserved, also where they are set aside or the location is closed
 --   stock         [now_ms, [[sku, location, on_hand, held, committed, damaged, quality_control, safety, seq,
 --                 allocations or false, backorder], …], version of the places, [location, …]: those of them that are
 --                 closed, seq, from, -1: nothing was read]; allocations and backorder are left out where there are none
@@ -33,7 +37,7 @@ local function questions_in(packed)
   for at = 1, #fields, QUESTION_LENGTH do
     local kind, about, location, channel, from = unpack(fields, at, at + QUESTION_LENGTH - 1)
     local question = {kind = kind, about = about, channel = channel}
-    if kind == 'availability' or kind == 'sums' or kind == 'stock' then
+    if kind == 'availability' or kind == 'sums' or kind == 'stock' or kind == 'levels' then
       question.search = looking.search(about, location, from)
     elseif kind == 'stocked' then
       question.places = looking.search(about, location, from)
@@ -81,7 +85,15 @@ local function about_each(question, shown)
   local search, found = question.search, {}
   local from = looking.finish(search)
   for i, entries in ipairs(search.found) do found[i] = shown(entries, question.channel) end
-  return pack({NOW_MS, found, places_version(), partition_seq(), from})
+  return {NOW_MS, found, places_version(), partition_seq(), from}
+end
+
+-- The same for a copy: nothing in it depends on who asks, and all that can change it stands in the journal.
+local function about_levels(question)
+  local answer, now, skus = about_each(question, looking.bare_levels), places_now(), question.search.skus
+  for i, levels in ipairs(answer[2]) do answer[2][i] = {aliases.name_of(skus[i]), levels} end
+  answer[6], answer[7] = aliases.are_moving() or now.moving ~= nil, now.names ~= nil
+  return answer
 end
 
 local function about_stock(question)
@@ -131,8 +143,9 @@ local function read(args)
   places_of_order.answer_stocked(questions, answers)
   for i, question in ipairs(questions) do
     local kind = question.kind
-    if kind == 'availability' then answers[i] = about_each(question, location_levels)
-    elseif kind == 'sums' then answers[i] = about_each(question, sum_of)
+    if kind == 'availability' then answers[i] = pack(about_each(question, location_levels))
+    elseif kind == 'sums' then answers[i] = pack(about_each(question, sum_of))
+    elseif kind == 'levels' then answers[i] = pack(about_levels(question))
     elseif kind == 'stock' then answers[i] = about_stock(question)
     elseif kind == 'places' then answers[i] = about_places(question.about)
     elseif kind == 'units' then answers[i] = about_units(question)

@@ -5,7 +5,7 @@
 -- ARGV  [1] limits  [2] MessagePack, one of
 --         ["begin", actor, old, new, description as it is or "", as it is to be under the old name meanwhile, under the
 --          new one, version of the folds, {old name, new name, the last -> fold}, allow_similar, what the door makes of
---          the old name, "" for the same]
+--          the old name, "" for the same, why, which the first change has, or ""]
 --         ["move", actor, old, new, [sku, …]]  moves these SKUs, as far as they lie there under the old name
 --         ["end", actor, old, new]             nothing lies under the old name any more
 -- Reply MessagePack [outcome, SKUs that were moved, the location that the new name is like]
@@ -72,7 +72,7 @@ function locations.describe(key, descriptions)
 end
 
 -- Writes the alias, flat. What is closed is closed under both names, until all has moved.
-function locations.begin(keys, actor, old, new, before, meanwhile, after, version, folds, is_allowed, asked)
+function locations.begin(keys, actor, old, new, before, meanwhile, after, version, folds, is_allowed, asked, reason)
   local key = keys[LOCATIONS_AT]
   if (places_now().names or NONE)[old] == new then return 'renamed' end
   local refusal, other = locations.refusal(keys, old, new, version, folds, is_allowed)
@@ -92,6 +92,7 @@ function locations.begin(keys, actor, old, new, before, meanwhile, after, versio
   end
   locations.set_names(names, {[new] = old}, closed)
   if before ~= '' then locations.describe(key, {[old] = meanwhile, [new] = after}) end
+  if reason ~= '' then notes[#notes + 1] = {'reason', reason} end
   notes[#notes + 1] = {'places', places_now().version}
   journal('renamed', actor, '', '', '', NONE, notes)
   write()

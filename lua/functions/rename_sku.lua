@@ -4,7 +4,8 @@
 --       [13] safety_applied  [14] supply_skus  [15] likeness  [16] sold_out
 --       [17…] for each channel: its listings, keys (key -> SKU of its listing) and components
 -- ARGV  [1] limits  [2] MessagePack [actor, old name, new name, how many places to move, [channel, …], version of the
---       folds, {old name, new name -> fold}, allow_similar, what the door makes of the old name, "" for the same]
+--       folds, {old name, new name -> fold}, allow_similar, what the door makes of the old name, "" for the same,
+--       why, which the first change has, or ""]
 -- Reply MessagePack [outcome, whether places are left: it is to be called again, the SKU that the new name is like]
 --         outcome  "renamed", also where that was done before; unknown_sku · name_taken · name_cycle · renamed_before
 --                  · rename_unfinished (another rename of it) · too_many_names · similar_name
@@ -147,7 +148,7 @@ local function move_some(keys, actor, old, new, count, channels)
 end
 
 local function rename_sku(args, keys)
-  local actor, old, new, count, channels, version, folds, is_allowed, asked = unpack(unpack_msg(args[2]))
+  local actor, old, new, count, channels, version, folds, is_allowed, asked, reason = unpack(unpack_msg(args[2]))
   local of = aliases.known()
   if call('HGET', aliases.key, old) == new then
     local is_left = of.moving[new] ~= nil
@@ -166,7 +167,7 @@ local function rename_sku(args, keys)
   for name, state in pairs(of and of.moving or NONE) do moving[name] = state end
   moving[new] = {old, 0}
   aliases.set(moving)
-  journal('renamed', actor, '', '', '', NONE, {{'sku', old}, {'to', new}})
+  journal('renamed', actor, '', '', '', NONE, notes_of({{'sku', old}, {'to', new}, {'reason', reason}}))
   if count > 0 then return pack({'renamed', move_some(keys, actor, old, new, count, channels), ''}) end
   write()
   return pack({'renamed', true, ''})

@@ -1,12 +1,15 @@
--- settle_places: makes the closed locations, or the locations of the channels, those that the caller has read.
+-- settle_places: makes the closed locations, the locations of the channels, or the mirrored ones, those that the caller
+-- has read.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, and [11] locations, see describe_locations.lua
 -- ARGV  [1] limits  [2] MessagePack, one of
 --         ["closed", as_of, [location, …]]   all that are closed by the version as_of of the hash locations
 --         ["limit", channel]                 the channel is limited to the locations of [3], MessagePack [location, …]
 --         ["limited", [channel, …]]          all channels that are; others are limited no more
+--         ["mirrored", before, {location -> actor}]  all that somebody else fills; others are written by anybody.
+--           before: what the caller has read, for several may take a location at once; 0: whatever it is
 -- Reply MessagePack [whether it is settled, version of the places]. Not settled: call again; where locations have
---       changed since as_of, with what is so now
+--       changed since as_of, or since before was read, with what is so now
 --
 -- A store of an older release has the descriptions alone, and such a release can run beside this one. And the locations
 -- of a channel are known to whoever has its configuration. One call takes one channel, or opens and closes a few
@@ -78,11 +81,32 @@ local function limit_only(channels)
   place_rules.change(#names > 0 and {'limited_channels', pack(names)} or NONE, gone)
 end
 
+local function are_same(fillers, others)
+  for location, filler in pairs(fillers) do
+    if others[location] ~= filler then return false end
+  end
+  for location in pairs(others) do
+    if fillers[location] == nil then return false end
+  end
+  return true
+end
+
+-- Returns whether the mirrored locations are these now; not, where they are not any more what the caller has read.
+local function mirror(before, fillers)
+  local now = places_now().mirrored or NONE
+  if are_same(now, fillers) then return true end
+  if before ~= 0 and not are_same(now, before) then return false end
+  if next(fillers) then place_rules.change({'mirrored', pack(fillers)}, NONE)
+  else place_rules.change(NONE, {'mirrored'}) end
+  return true
+end
+
 local function settle_places(args, keys)
-  local kind, subject, closed = unpack(unpack_msg(args[2]))
+  local kind, subject, named = unpack(unpack_msg(args[2])) -- named: the closed, or the mirrored ones
   local is_settled = true
-  if kind == 'closed' then is_settled = settle_closed(keys[11], subject, closed)
+  if kind == 'closed' then is_settled = settle_closed(keys[11], subject, named)
   elseif kind == 'limit' then limit(subject, args[3])
+  elseif kind == 'mirrored' then is_settled = mirror(subject, named)
   else limit_only(subject) end
   return pack({is_settled, places_now().version})
 end

@@ -32,6 +32,14 @@ local function shown_units(entry, channel)
   return allocated and allocations.left(entry, channel) or entry.available
 end
 
+-- The refusal of a change at a location that another actor alone fills; or nil. lines: as refused takes them.
+function place_rules.refuse_mirrored(location, actor, lines, state)
+  local mirrored = places_now().mirrored
+  local filler = mirrored and mirrored[place_rules.current(location)]
+  if not filler or actor == filler then return nil end
+  return refused('location_mirrored', state, lines)
+end
+
 -- The refusal of the lines of a reserve or order at the locations of a set, for they are closed; or nil where none is.
 local function refusal_of_closed(fields, first, last, closed)
   local lines = {}

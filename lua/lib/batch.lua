@@ -126,6 +126,7 @@ function answer(handler, fields, at, shape)
     end
   end
   local instead = id and work.take(reservations[id], Record.lines)
+    or shape.location and place_rules.refuse_mirrored(fields[at + shape.location], fields[at + shape.actor])
   if instead then return pack(instead) end
   local result = handler(fields, at)
   if key and result[IS_REPLAY] == false then -- it took effect in this call

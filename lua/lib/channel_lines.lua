@@ -22,6 +22,11 @@ function channel_lines.of_new(fields, at, open)
   return open or NO_OPEN_LINES, lines
 end
 
+-- The same for a record that has values behind them: an array has no hole.
+function channel_lines.without_hole(open, lines)
+  return open or NO_OPEN_LINES, lines or NONE
+end
+
 -- The channel lines of a record as they were at first.
 function channel_lines.at_first(record)
   local first = {}

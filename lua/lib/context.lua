@@ -16,6 +16,7 @@
 --                           lacking and "lacks \0 sku \0 location": see lib/lacking.lua;
 --                           unfilled: the seq at which units were left for lines that wait, see lib/backorders.lua;
 --                           unmapped: lines that wait for a SKU, see lib/unstocked.lua;
+--                           "quota \0 …": what keys with a quota hold, see lib/quotas.lua;
 --                           confirmed: see functions/replication_barrier.lua;
 --                           places, closed, limited_channels, places_of, closed_as_of: see
 --                           lib/places.lua
@@ -65,6 +66,8 @@ local backorders = {}
 local lacking = {}
 -- Filled by lib/tombstones.lua and lib/counts.lua; declared here for the same reason.
 local tombstones, counts = {}, {}
+-- Filled by lib/quotas.lua; declared here because lib/reservations.lua and lib/flush.lua call it.
+local quotas = {}
 -- Filled by lib/aliases.lua; declared here because lib/stock.lua calls it.
 local aliases = {}
 
@@ -139,6 +142,7 @@ function begin(keys, args, uses_backorders)
   tombstones.made, tombstones.met, counts.call = nil, nil, nil
   work.begin()
   allocations.begin()
+  quotas.units, quotas.moved = nil, nil
 end
 
 end

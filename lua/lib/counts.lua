@@ -114,6 +114,18 @@ local function is_older(last, at_ms, seq)
   return at_ms >= 0 and at_ms < last[AT_MS] or seq and seq < last[AS_OF]
 end
 
+-- Whether a place was counted after a seq: as of a later moment, or so that its number changed later.
+-- at_ms: of the change with that seq; -1: not known. Where nothing has moved since, a count that found no difference
+-- has the same seq.
+function counts.is_counted_after(entry, seq, at_ms)
+  local last = last_of(entry)
+  if not last then return false end
+  for i = FIRST, #last, 2 do
+    if last[i] > seq then return true end
+  end
+  return last[AS_OF] > seq or at_ms >= 0 and last[AS_OF] == seq and last[AT_MS] ~= at_ms
+end
+
 -- The units that moved at an entry since a seq, without what counts have corrected; nil: the logs do not reach back.
 local function moved_since(entry, seq, last)
   local then_on_hand = on_hand_at(entry, seq)

@@ -9,6 +9,7 @@
 -- expected_receipts: id -> {id, record or nil, was_there, indexed_under {a SKU or nil, a parcel or nil}, changed}
 
 local expected_receipts, load_expected_receipts, mark_expected_receipt, has_room_for_receipt, write_expected_receipts
+local journal_expected
 
 do
 
@@ -124,6 +125,28 @@ function write_expected_receipts(key)
     move_in_index(moves, document)
   end
   for place, named in pairs(moves) do write_list(place, named) end
+end
+
+-- What the history says of a record, as JSON; empty: there is none.
+local function receipt_text(record)
+  if not record or record[Receipt.quantity] == 0 then return '' end
+  return concat({
+    '{"location":', cjson.encode(record[Receipt.location]),
+    ',"quantity":', string.format('%.0f', record[Receipt.quantity]),
+    ',"expected_on":', cjson.encode(record[Receipt.expected_on]),
+    ',"reference":', cjson.encode(record[Receipt.reference]),
+    ',"sscc":', cjson.encode(record[Receipt.sscc] or ''), '}',
+  })
+end
+
+-- Adds the change by which a receipt was expected, expected otherwise, or is expected no more, unless nothing changed.
+function journal_expected(operation, actor, id, before, after)
+  local was, now = receipt_text(before), receipt_text(after)
+  if was == now then return end
+  local known = after or before
+  journal(operation, actor, '', '', '', NONE, {
+    {'supply', id}, {'sku', known[Receipt.sku]}, {'location', known[Receipt.location]}, {'was', was}, {'now', now},
+  })
 end
 
 end

@@ -38,6 +38,7 @@ function first_answer(record)
     first[Record.notes], first[Record.open] = NONE, {open[Open.group], lines, #lines == 0}
   end
   if record[Record.channel_lines] then first[Record.channel_lines] = channel_lines.at_first(record) end
+  first[Record.quota] = record[Record.quota]
   first[Record.state] = reserved == 0 and 'backordered' or is_order and 'committed' or 'held'
   first[Record.deadline_ms] = is_order and 0 or record[Record.created_ms] + record[Record.ttl_ms]
   first[Record.seq] = seq

@@ -125,6 +125,7 @@ function write()
   write_reservations()
   if backorder_queue then backorders.write() end
   if #new_keys > 0 then write_keys() end
+  if quotas.moved then quotas.write() end
   if tombstones.made or tombstones.met then tombstones.write() end
   if counts.call then counts.write() end
 end

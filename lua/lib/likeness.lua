@@ -17,6 +17,9 @@ do
 likeness.LENGTH = 4 -- of the fields in front of an operation: "named", version, folds of SKUs, folds of locations
 local VERSION_AT, SKUS_AT, LOCATIONS_AT = 1, 2, 3 -- their places, counted from "named"
 local NAMES_MAX = 20 -- of a fold; with so many it tells nothing apart, so nothing is refused or added
+-- Of a change in the journal: the places of what it was and of its lines, and what makes names known without lines.
+local OPERATION_AT, LINES_AT, NAMING = 1, 7, {locations = true, expect = true}
+local LOOKED_AT = 100 -- entries of a journal; one that is longer is taken to make names known
 local VERSION, COMPLETE, REGISTERED = '\0version', '\0complete', '\0described'
 
 local key -- of the hash
@@ -49,13 +52,35 @@ function likeness.behind(fields, at)
   return fields[at] == 'named' and at + likeness.LENGTH or at
 end
 
--- Reads what the hash is. That of a partition in which nothing was ever stored is complete.
+-- Whether an entry of the journal makes names known. Settings do not, and a server notes some when it first starts.
+local function is_naming(entry)
+  local is_read, changes_of_entry = pcall(unpack_msg, entry[2][2])
+  if not is_read or type(changes_of_entry) ~= 'table' then return true end -- it is damaged: nobody knows
+  for _, change in ipairs(changes_of_entry) do
+    if type(change) ~= 'table' then return true end
+    local lines = change[LINES_AT]
+    if NAMING[change[OPERATION_AT]] or type(lines) == 'table' and #lines > 0 then return true end
+  end
+  return false
+end
+
+-- Whether no name was ever stored in the partition.
+local function is_without_names()
+  if call('EXISTS', SKUS) == 1 then return false end
+  local entries = call('XRANGE', JOURNAL, '-', '+', 'COUNT', LOOKED_AT)
+  for _, entry in ipairs(entries) do
+    if is_naming(entry) then return false end
+  end
+  return #entries < LOOKED_AT
+end
+
+-- Reads what the hash is. That of a partition in which no name was ever stored is complete.
 local function read_state()
   local version, is_complete, is_registered = unpack(call('HMGET', key, VERSION, COMPLETE, REGISTERED))
   state = {version = tonumber(version or nil), is_complete = is_complete, is_registered = is_registered, is_new = false}
   if not version then
     state.version, state.is_new = asked.version, true
-    state.is_complete = call('EXISTS', SKUS, JOURNAL) == 0
+    state.is_complete = is_without_names()
   end
 end
 

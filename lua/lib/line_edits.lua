@@ -21,12 +21,26 @@ local function units_of(line)
     + (line[Line.owed] or 0)
 end
 
+-- By how many units that count for a quota a hold becomes larger. raises: see operations/edit.lua.
+function line_edits.growth(record, raises, cuts)
+  local units = 0
+  for _, raise in ipairs(raises) do
+    if not raise.is_owed and not raise.entry.unstocked then units = units + raise.units end
+  end
+  for number, of_line in pairs(cuts) do
+    if record[Record.lines][number][Line.location] ~= '' then
+      units = units - (of_line[Line.held] or 0) - (of_line[Line.waiting] or 0)
+    end
+  end
+  return units
+end
+
 -- Lines as those of an order. lines: {{sku, location (or ""), units}, …}
 function line_edits.as_order(channel, accept_shortage, lines)
   local fields = {}
   for place = 1, LINES_AT do fields[place] = '' end
   fields[1 + Order.channel], fields[1 + Order.accept_shortage] = channel, accept_shortage
-  fields[1 + Order.partial], fields[1 + Order.line_count] = false, #lines
+  fields[1 + Order.partial], fields[1 + Order.quota], fields[1 + Order.line_count] = false, false, #lines
   for i, line in ipairs(lines) do
     local at, location = 1 + LINES_AT + LINE_LENGTH * (i - 1), line.location
     fields[at] = stock_entry(line.sku, location == '' and DEFAULT_LOCATION or location)
@@ -173,6 +187,27 @@ function line_edits.apply_cuts(reservation, cuts, journal_lines, entries)
       entries[#entries + 1] = entry
     end
   end
+end
+
+-- Adds units to a line, which is made where there is none. raise: see operations/edit.lua.
+function line_edits.apply_raise(record, raise, is_hold, journal_lines)
+  local lines, entry, units = record[Record.lines], raise.entry, raise.units
+  local number = raise.number or #lines + 1
+  if not raise.number then
+    -- SKU and location, then the ten counters from quantity to returned.
+    lines[number] = {entry.sku, entry.location, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+    if entry.unstocked then backorders.set_waiting(lines[number], false, 0, entry.mode, '') end
+  end
+  local line = lines[number]
+  if raise.is_owed then
+    if line[Line.owed] == 0 then unstocked.count(1) end
+    line[Line.owed] = line[Line.owed] + units
+  else
+    local counter = is_hold and Line.held or Line.committed
+    move(entry, journal_lines, number, is_hold and units or 0, is_hold and 0 or units, 0, record[Record.channel])
+    line[counter] = line[counter] + units
+  end
+  line_edits.change_quantity(line, units)
 end
 
 end

@@ -62,6 +62,14 @@ local function nothing_held(record)
   return refused('not_held', state)
 end
 
+-- Moves the deadline of a hold to ttl_ms from now, never back. life_max_ms: how long it may be held at most, counted
+-- from when it was made; 0: as long as any.
+local function move_deadline(record, ttl_ms, life_max_ms)
+  local longest_ms = life_max_ms > 0 and min(life_max_ms, LIMITS.life_max_ms) or LIMITS.life_max_ms
+  local deadline_ms = min(NOW_MS + ttl_ms, record[Record.created_ms] + longest_ms)
+  record[Record.deadline_ms] = max(record[Record.deadline_ms], deadline_ms)
+end
+
 -- Moves the units of each part from one counter of its line to another. The stock's held, committed and on_hand change
 -- by the units times their sign (-1, 0 or 1). Returns the journal lines and the stock entries that changed.
 local function move_parts(record, parts, from, to, held_sign, committed_sign, on_hand_sign)

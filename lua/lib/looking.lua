@@ -16,6 +16,7 @@ do
 local LIST_BYTES_MAX = 1000000 -- of lists of places, each read as a whole
 local RECORD_BYTES_MAX = 60000 -- of records: with all allocations or lines that one can have, some 3 ms
 local SCANNED_AT_ONCE = 8 -- records of one HSCAN: 200 lines each take some 2 ms
+local NAMES_SOUGHT_MAX = 8 -- SKUs whose bytes are looked for in a record: each costs a part of what unpacking does
 local lists, list_bytes_left, places_left, is_cut
 
 -- Begins a call.
@@ -126,6 +127,30 @@ function looking.finish(search)
     end
   end
   return search.number <= #search.skus and search.at or 0
+end
+
+-- The levels of one SKU as a copy needs them, see functions/read.lua.
+function looking.bare_levels(entries)
+  local levels = {}
+  for _, entry in ipairs(entries) do
+    if entry.record then
+      levels[#levels + 1] = {
+        entry.location, entry.available, entry.record[Stock.seq], place_rules.is_closed(entry.location),
+        allocations.unpacked(entry.record) or false,
+      }
+    end
+  end
+  return levels
+end
+
+-- Returns whether a packed record can have a line of one of these SKUs. It is to be unpacked then: the bytes of a name
+-- stand in it as they are, and may stand in another name as well. With many SKUs any record can.
+function looking.may_name(packed_record, skus)
+  if #skus > NAMES_SOUGHT_MAX then return true end
+  for i = 1, #skus do
+    if packed_record:find(skus[i], 1, true) then return true end
+  end
+  return false
 end
 
 -- Looks through a slice of a hash, a few records at a time, so that records of many lines make it a shorter one.

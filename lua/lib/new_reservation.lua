@@ -92,11 +92,13 @@ local function has_unnamed(fields, first, last)
 end
 
 -- Whether lines that name no location cannot simply be had at `main`, and the refusal where others name a closed one.
--- What a channel has sold already (accept_shortage) is booked at a closed location that is named, and short or not.
+-- What a channel has sold already (accept_shortage) is booked at a closed location that is named, and short or not,
+-- unless it is mirrored.
 local function cannot_stay(fields, first, last, channel, accept_shortage)
   local now, short = places_now(), not accept_shortage and units_short() > 0
   if not (now.closed or now.limited or short) then return false, nil end
-  local refusal = now.closed and not accept_shortage and refusal_of_closed(fields, first, last, now.closed) or nil
+  local closed = now.closed and place_rules.closed_to(accept_shortage)
+  local refusal = closed and refusal_of_closed(fields, first, last, closed) or nil
   return has_unnamed(fields, first, last) and (short or not may_take_from(DEFAULT_LOCATION, channel)), refusal
 end
 
@@ -172,12 +174,14 @@ end
 local function tail_of(fields, at)
   local extras = record_extras or NONE
   local open, as_written = channel_lines.of_new(fields, at, extras.open)
+  local quota = fields[at + Reserve.quota]
+  if quota then open, as_written = channel_lines.without_hole(open, as_written) end
   local tail = {
     fields[at + Reserve.order_ref], fields[at + Reserve.customer_ref], fields[at + Reserve.flags] or NONE,
-    extras.notes or NONE, open, as_written,
+    extras.notes or NONE, open, as_written, quota and quotas.of(quota).key,
   }
-  local last = as_written and Record.channel_lines or open and Record.open or extras.notes and Record.notes
-    or Record.flags
+  local last = quota and Record.quota or as_written and Record.channel_lines or open and Record.open
+    or extras.notes and Record.notes or Record.flags
   return tail, last - Record.lines
 end
 
@@ -188,7 +192,7 @@ local function new_record(fields, at, last, granted, ttl_ms)
   local packed_lines, seq, extra = reserve_lines(fields, at + LINES_AT, last, granted, ttl_ms == 0, channel)
   local array, rest = RECORD_OF_NINE, ''
   if fields[at + Reserve.order_ref] ~= '' or fields[at + Reserve.customer_ref] ~= '' or fields[at + Reserve.flags]
-    or record_extras or fields[at + Reserve.channel_lines] then
+    or record_extras or fields[at + Reserve.channel_lines] or fields[at + Reserve.quota] then
     local tail, n = tail_of(fields, at)
     array, rest = array_of(Record.lines + n), pack(unpack(tail, 1, n))
   end
@@ -263,11 +267,18 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
       return pack(refusal)
     end
   end
+  local quota, units = fields[at + Reserve.quota], 0
+  if quota then
+    quota = quotas.of(quota)
+    refusal, units = quotas.refusal_of_new(quota, fields, at, last, granted, missing)
+    if refusal then return pack(refusal) end
+  end
   local record, extra
   if missing then record, extra = backorder_record(fields, at, last, granted, missing, ttl_ms)
   else record, extra = new_record(fields, at, last, granted, ttl_ms) end
   journal_reservation(fields[at], id, record, extra)
   write_new(id, record, ttl_ms > 0 and NOW_MS + ttl_ms or 0)
+  if quota then quotas.count(quota.key, fields[at + Reserve.customer_ref], units) end
   -- For a later request of this batch with the same id. Without a fingerprint the id is the server's own, so only a
   -- receipt of this batch can look it up: to fill the lines that wait.
   entry = entry or missing and new_reservation_entry(id, nil, false)

@@ -97,7 +97,7 @@ function order_notes.operation_at(fields, at)
 end
 
 -- The place of the next operation.
-local function following(fields, at)
+function order_notes.following(fields, at)
   local own = order_notes.operation_at(fields, at)
   local shape = SHAPES[fields[own]]
   if shape.line_count then return last_line(fields, own) + LINE_LENGTH end
@@ -134,7 +134,7 @@ end
 -- operation begins.
 local function noted(fields, at)
   local start, field = at + NOTED_LENGTH, fields[at + NOTED_AT.field]
-  if has_moved(fields, at) then return pack(refused('order_moved')), following(fields, start) end
+  if has_moved(fields, at) then return pack(refused('order_moved')), order_notes.following(fields, start) end
   local result, after = work.run_at(fields, start)
   if result:sub(2, 1 + #CHANGED) == CHANGED or result:sub(2, 1 + #NOTED) == NOTED then
     set(field, fields[at + NOTED_AT.record])
@@ -203,7 +203,7 @@ local function numbered(fields, at)
   if not channel or is_repeat then return work.run_at(fields, start) end
   local field = channel .. '\0' .. fields[at + NUMBERED_AT.number]
   local head = head_of(field)
-  if is_known_otherwise(head, id, record) then return pack(order_known(head)), following(fields, start) end
+  if is_known_otherwise(head, id, record) then return pack(order_known(head)), order_notes.following(fields, start) end
   local result, after = work.run_at(fields, start)
   local is_new = result:sub(2, 1 + #CHANGED_NOW) == CHANGED_NOW
   if is_new and (not head or head[Booked.state] == POSTED) then add(field, head, id) end

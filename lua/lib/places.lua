@@ -10,15 +10,18 @@
 --   location_names    MessagePack {old name -> what the location is called now}, always flat
 --   moving_locations  MessagePack {new name -> old name}: those of which SKUs still lie under the old one, see
 --                     functions/rename_location.lua. Closed ones are closed under both names
+--   mirrored          MessagePack {location -> actor}: a channel or source, which alone says what lies there. Orders
+--                     take what is our own first
 -- A location is open unless it is among the closed ones, whether it was registered or not.
 --
 -- load_partition() reads all of this, once per call; the functions do it where it was not done
 -- partition_seq()  the last seq of the partition, this call included
 -- places_now()     {version, closed (location -> true), limited (channel -> true), names (old -> now), moving (new ->
---                  old)}; all but the version are nil where there are none
+--                  old), mirrored (location -> actor)}; all but the version are nil where there are none
 -- place_rules.current(location)  what a location is called now
 -- place_rules.names_of(location)  that, and all names that it has had
 -- place_rules.is_closed(location)  whether nothing may be taken from it, under whatever name
+-- place_rules.closed_to(is_sold)  the locations at which no order may name its units, as closed; nil: none
 -- place_rules.own(channel)  location -> true, of those that a channel is limited to; nil: it is not limited
 -- places_version() the version as a number, 0 before the first change
 -- units_short()    units by which available is below zero anywhere, as it was when the call began; more where the call
@@ -53,12 +56,12 @@ end
 
 -- Reads and unpacks the places of the partition.
 local function read_places(version)
-  local packed = call('HMGET', META, 'closed', 'limited_channels', 'location_names', 'moving_locations')
+  local packed = call('HMGET', META, 'closed', 'limited_channels', 'location_names', 'moving_locations', 'mirrored')
   local before = kept_places[META]
   local now = {
     version = version, closed = packed[1] and set_of(unpack_msg(packed[1])) or nil,
     limited = packed[2] and set_of(unpack_msg(packed[2])) or nil,
-    names = unpacked_table(packed[3]), moving = unpacked_table(packed[4]),
+    names = unpacked_table(packed[3]), moving = unpacked_table(packed[4]), mirrored = unpacked_table(packed[5]),
     own = before and before.own or {}, -- channel -> {version, packed, names}: what was unpacked is used again
   }
   if not before then
@@ -126,6 +129,16 @@ end
 function place_rules.is_closed(location)
   local closed = places_now().closed
   return closed ~= nil and closed[place_rules.current(location)] == true
+end
+
+-- What is sold already is booked at a closed location that it names, unless it is mirrored: nobody here can
+-- send it.
+function place_rules.closed_to(is_sold)
+  local now = places_now()
+  if not is_sold or not now.closed or not now.mirrored then return not is_sold and now.closed or nil end
+  local closed = {}
+  for location in pairs(now.mirrored) do closed[location] = now.closed[location] end
+  return next(closed) and closed or nil
 end
 
 -- Locations of a channel's rules, under the names that they have now, and that some SKUs still lie under.

@@ -4,7 +4,8 @@
 -- Places are those that know the SKU, are open, and are among those that the channel is limited to. A channel is shown
 -- the sum of what it can reserve at them, a shortage at one of them subtracted, so an order gets no more than that sum.
 -- All lines come from one place where one has all of it: `main` before others, else the one with most units. Otherwise
--- each SKU comes from the places with most units first. Lines that name a location have their units first.
+-- each SKU comes from the places with most units first. Lines that name a location have their units first. What others
+-- fill (mirrored, see lib/places.lua) comes last: an order takes it only as far as our own places have too little.
 --
 -- order: {fields, at, first (place of its first line), channel, count (of lines), wants, granted (units of each line
 --        that names a location, by number), accept_shortage (it is sold already), takes_less (it is made also where
@@ -120,8 +121,9 @@ local function measure(order)
   end
 end
 
--- The name of the place that has all of all wants, or nil: `main`, else the one with most units of them.
-local function whole_place(order)
+-- The name of the place that has all of all wants, or nil: `main`, else the one with most units of them. except: places
+-- that are left out, name -> anything.
+local function whole_place(order, except)
   local wants, best, most = order.wants, nil, 0
   local units = nil -- name -> those of the wants so far, where it has all of them
   for w = 1, #wants do
@@ -130,7 +132,7 @@ local function whole_place(order)
     for i = 1, #want.names do
       local name, left = want.names[i], want.left[i]
       local before = not units and 0 or units[name]
-      if before and left >= want.units then
+      if before and left >= want.units and not except[name] then
         local sum = before + left
         if w < #wants then fits[name] = sum
         elseif name == DEFAULT_LOCATION then return name
@@ -145,10 +147,11 @@ end
 -- The first places of a want that have so many units together, at most count_max of them, in their order. Quickselect,
 -- because to sort thousands of places takes too long. Any place may be the pivot: that in the middle was the worst one
 -- hundreds of times in a row, where the stores of a chain have one or two units each and the first ones sold some.
-local function first_places(want, units, count_max)
+-- among: nil for all places; else only those that are mirrored, or only those that are not.
+local function first_places(want, units, count_max, mirrored, among)
   local left, list, chosen, chance = want.left, {}, {}, 1
   for i = 1, #want.names do
-    if left[i] > 0 then list[#list + 1] = i end
+    if left[i] > 0 and (among == nil or (mirrored[want.names[i]] ~= nil) == among) then list[#list + 1] = i end
   end
   while #list > 0 and units > 0 and #chosen < count_max do
     chance = chance * 16807 % 2147483647 -- of the generator of Park and Miller; the same in every call
@@ -175,9 +178,38 @@ local function first_places(want, units, count_max)
   return chosen
 end
 
+-- Whether our own places have all of all wants together.
+local function own_have_all(order, mirrored)
+  for _, want in ipairs(order.wants) do
+    local units = 0
+    for i = 1, #want.names do
+      if not mirrored[want.names[i]] then units = units + max(0, want.left[i]) end
+    end
+    if units < want.units then return false end
+  end
+  return true
+end
+
+-- The place that the whole order is taken from, or nil where it is taken from several.
+local function place_of_whole(order, mirrored)
+  local own = whole_place(order, mirrored or NONE)
+  if own or not mirrored or own_have_all(order, mirrored) then return own end
+  return whole_place(order, NONE)
+end
+
+-- The first places of a want in their order, our own before what others fill.
+local function places_in_turn(want, units, count_max, mirrored)
+  if not mirrored then return first_places(want, units, count_max) end
+  local chosen, left = first_places(want, units, count_max, mirrored, false), units
+  for _, i in ipairs(chosen) do left = left - want.left[i] end
+  for _, i in ipairs(first_places(want, left, count_max - #chosen, mirrored, true)) do chosen[#chosen + 1] = i end
+  return chosen
+end
+
 -- Sets the parts of each want and what is missing. room: lines that may be added to the order.
 local function set_parts(order, room)
-  local whole = whole_place(order)
+  local mirrored = places_now().mirrored
+  local whole = place_of_whole(order, mirrored)
   for _, want in ipairs(order.wants) do
     local units = min(want.units, want.net)
     want.parts, want.missing = {}, want.units
@@ -187,7 +219,7 @@ local function set_parts(order, room)
       want.parts[1] = {entry = want_stock(want.sku, whole), units = units}
       want.missing = 0
     else
-      for _, i in ipairs(first_places(want, units, room + 1)) do
+      for _, i in ipairs(places_in_turn(want, units, room + 1, mirrored)) do
         local taken = min(units, want.left[i])
         want.parts[#want.parts + 1] = {entry = want_stock(want.sku, want.names[i]), units = taken}
         units, want.missing = units - taken, want.missing - taken

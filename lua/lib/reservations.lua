@@ -1,7 +1,7 @@
 -- The reservation records that a call reads and changes.
 --
 -- record: [state, created_ms, deadline_ms, ttl_ms, seq, channel, actor, fingerprint, lines, order_ref, customer_ref,
---          flags, notes, open, channel_lines]
+--          flags, notes, open, channel_lines, quota]
 -- line:   [sku, location, quantity, requested, held, committed, first_available, first_seq, fulfilled, released,
 --          expired, returned], then of those that had to wait for units or have no location: waiting, owed,
 --          first_waiting, mode, promise_on; then of those that were mapped: text (what they had in place of a SKU); of
@@ -13,6 +13,7 @@
 -- open:   [group, numbers of the lines, whether they were bound]: lines whose location is chosen again when the address
 --         is known, see operations/bind.lua; left out where no line was ever open.
 -- channel_lines: see lib/channel_lines.lua; left out where no line was named by a channel's key.
+-- quota: the key whose quota it counts for, see lib/quotas.lua; left out where there is none.
 -- At any time quantity = held + committed + fulfilled + released + expired + waiting + owed, and returned <= fulfilled.
 -- waiting: units that the line waits for and that will be held; owed: that will be committed; see lib/backorders.lua.
 
@@ -42,7 +43,7 @@ local function last_line(fields, at)
 end
 
 -- entry: {id, record (nil: unknown), packed (the record of a reservation made in this call, see record_of),
---         was_live, was_ended, had_deadline, changed}
+--         was_live, was_ended, had_deadline, changed, counted (nil: for no quota, see lib/quotas.lua)}
 
 -- Unpacks a record and adds the values that were left out.
 local function unpack_record(packed)
@@ -67,6 +68,7 @@ local function new_reservation_entry(id, packed, live)
       id = id, record = record, packed = nil, changed = false, was_live = live, was_ended = not live,
       had_deadline = record[Record.deadline_ms] > 0,
     }
+    if record[Record.quota] then entry.counted = quotas.units_of(record) end
   else
     entry = {id = id, packed = nil}
   end
@@ -80,6 +82,7 @@ local function record_of(entry)
   if not entry.record and entry.packed then
     entry.record = unpack_record(entry.packed)
     entry.was_live, entry.had_deadline = true, entry.record[Record.deadline_ms] > 0
+    if entry.record[Record.quota] then entry.counted = quotas.units_of(entry.record) end
   end
   return entry.record
 end
@@ -164,6 +167,7 @@ local function derive_state(entry, ending, journal_lines)
   else record[Record.state] = ending end
   -- Where only lines without a location have changed, no stock record has, and there is no seq.
   if #journal_lines > 0 then record[Record.seq] = last_seq end
+  if entry.counted then quotas.follow(entry) end
   mark_reservation(entry)
 end
 

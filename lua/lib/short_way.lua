@@ -15,10 +15,12 @@ local VALUES = Reserve.lines + LINE_LENGTH -- of an operation with one line, its
 local SEQ, PLACES, SHORTAGE, RENAMES = 1, 2, 3, 4 -- in what is read of meta
 
 local NEW_CHANGE, FIRST_CHANGED, RECORD, ONE_LINE = HEADS.change, HEADS.answer, HEADS.record, '\145' .. HEADS.line
--- More heads: of a record with its optional values up to the flags, of a stock record, of a list with one change.
-local LONG_RECORD, STOCK_RECORD, ONE_CHANGE = '\156', '\151', '\145'
+-- More heads: of a record with its optional values up to the flags, of one that counts for a quota, of a stock record,
+-- of a list with one change.
+local LONG_RECORD, COUNTED_RECORD, STOCK_RECORD, ONE_CHANGE = '\156', '\220\0\16', '\151', '\145'
 local HELD, COMMITTED, ZERO = '\164held', '\169committed', '\0'
 local NO_UNITS = ZERO .. ZERO .. ZERO -- damaged, quality_control and safety, as most records have them
+local NO_FLAGS, HEADED_MAX = '\144', 255 -- an empty list; the longest text whose head string_of has
 
 -- Whether the units that are at a location may be taken without further questions. found: of meta. channel: of an order
 -- that names no location; false: it names this one, and then it is nothing to it whether units are short elsewhere.
@@ -42,18 +44,24 @@ local function start_of(now_ms, ttl_ms)
   return HELD .. pack(now_ms, now_ms + ttl_ms, ttl_ms)
 end
 
--- The record of the reservation, packed. start, seq, units and tail are packed already.
-local function record_of_one(start, is_order, seq, channel, actor, fingerprint, sku, location, units, left, tail)
-  return (tail == '' and RECORD or LONG_RECORD) .. start .. seq
+-- The record of the reservation, packed. start, seq, units, and head and tail, see tail_of, are packed already.
+local function record_of_one(start, is_order, seq, channel, actor, fingerprint, sku, location, units, left, head, tail)
+  return head .. start .. seq
     .. string_of[#channel] .. channel .. string_of[#actor] .. actor .. string_of[#fingerprint] .. fingerprint
     .. ONE_LINE .. string_of[#sku] .. sku .. string_of[#location] .. location .. units .. units
     .. (is_order and ZERO or units) .. (is_order and units or ZERO) .. pack(left) .. seq .. tail
 end
 
--- The optional values behind the lines of a record, packed: none, or all up to the flags.
-local function tail_of(order_ref, customer_ref, flags)
-  if order_ref == '' and customer_ref == '' and not flags then return '' end
-  return pack(order_ref, customer_ref, flags or NONE)
+-- The head of a record, and the optional values behind its lines, packed: none, or all up to the flags; or all, of one
+-- that counts.
+local function tail_of(order_ref, customer_ref, flags, quota)
+  if not quota and order_ref == '' and customer_ref == '' and not flags then return RECORD, '' end
+  local head, last = LONG_RECORD, ''
+  if quota then head, last = COUNTED_RECORD, quota.tail end
+  if flags or #order_ref > HEADED_MAX or #customer_ref > HEADED_MAX then
+    return head, pack(order_ref, customer_ref, flags or NONE) .. last
+  end
+  return head, string_of[#order_ref] .. order_ref .. string_of[#customer_ref] .. customer_ref .. NO_FLAGS .. last
 end
 
 -- Whether any of the values that were read is there.
@@ -115,6 +123,7 @@ local function are_new(keys, fields, n)
   return not has_any(hash_get_many(keys[3], ids)) and not has_any(hash_get_many(keys[4], ids))
 end
 
+-- Whether all are new and of one line.
 local function are_plain(fields, n)
   if n % VALUES ~= 0 then return false end
   for at = 1, n, VALUES do
@@ -135,7 +144,7 @@ local function are_usual(meta, found, fields, n)
   return true
 end
 
-local function write_several(keys, seq, names, entries, live, deadlines, changes)
+local function write_several(keys, seq, names, entries, live, deadlines, changes, counted)
   local records = {}
   for number = 1, #names do
     local entry = entries[number]
@@ -144,9 +153,22 @@ local function write_several(keys, seq, names, entries, live, deadlines, changes
   end
   call('XADD', keys[8], '*', 'e', array_of(#changes) .. concat(changes))
   flush('HSET', keys[1], records)
-  call('HSET', keys[9], 'seq', seq)
+  if counted then call('HSET', keys[9], 'seq', seq, unpack(counted)) else call('HSET', keys[9], 'seq', seq) end
   flush('ZADD', keys[5], deadlines)
   flush('HSET', keys[3], live)
+end
+
+-- Reads what is asked of meta, and the counters of quotas, see lib/quotas.lua. Returns both, the latter as they are to
+-- be; nil where one has no room.
+local function read_meta(meta, fields, n)
+  local growths = quotas.growths_of(fields, n, VALUES)
+  if not growths then return call('HMGET', meta, 'seq', 'places', 'shortage', 'renames') end
+  local names = quotas.growing(growths)
+  if not names then return nil end
+  local found = call('HMGET', meta, 'seq', 'places', 'shortage', 'renames', unpack(names))
+  local counted = quotas.grown(growths, names, found)
+  if counted then return found, counted end
+  return nil
 end
 
 local function several(keys, args)
@@ -155,15 +177,20 @@ local function several(keys, args)
   if not are_plain(fields, n) then return nil, fields end
   local names, entries, entry_of, lefts = take_units(keys[1], fields, n)
   if not names then return nil, fields end
-  local found = call('HMGET', keys[9], 'seq', 'places', 'shortage', 'renames')
-  if not are_usual(keys[9], found, fields, n) or not are_new(keys, fields, n) then return nil, fields end
+  local found, counted = read_meta(keys[9], fields, n)
+  if not found or not are_usual(keys[9], found, fields, n) or not are_new(keys, fields, n) then return nil, fields end
 
   local now_ms, seq, count, starts = clock_ms(), found[SEQ] or 0, 0, {}
   local live, deadlines, changes, answers = {}, {}, {}, {}
+  local text, quota = false, false -- the quota of the one before
   for at = 1, n, VALUES do
     count, seq = count + 1, seq + 1
     local tag, id, location = fields[at], fields[at + Reserve.reservation_id], fields[at + (Reserve.lines + 1)]
     local entry, units, packed_seq = entry_of[count], fields[at + (Reserve.lines + 2)], pack(seq)
+    if fields[at + Reserve.quota] ~= text then
+      text = fields[at + Reserve.quota]
+      quota = text and quotas.of(text)
+    end
     local ttl_ms = tag == 'order' and 0 or fields[at + Reserve.ttl_ms] -- an order has accept_shortage there
     local is_order, start = ttl_ms == 0, starts[ttl_ms]
     if not start then
@@ -174,7 +201,7 @@ local function several(keys, args)
       start, is_order, packed_seq, fields[at + Reserve.channel], fields[at + Reserve.actor],
       fields[at + Reserve.fingerprint], fields[at + Reserve.lines], location == '' and DEFAULT_LOCATION or location,
       packed(units), lefts[count],
-      tail_of(fields[at + Reserve.order_ref], fields[at + Reserve.customer_ref], fields[at + Reserve.flags])
+      tail_of(fields[at + Reserve.order_ref], fields[at + Reserve.customer_ref], fields[at + Reserve.flags], quota)
     )
     entry[1] = packed_seq
     if is_order then
@@ -188,7 +215,7 @@ local function several(keys, args)
     changes[count] = NEW_CHANGE[tag] .. string_of[#id] .. id .. record
     answers[count] = FIRST_CHANGED .. record
   end
-  write_several(keys, seq, names, entries, live, deadlines, changes)
+  write_several(keys, seq, names, entries, live, deadlines, changes, counted)
   answers[count + 1] = args[3]
   return answers
 end
@@ -197,7 +224,7 @@ end
 -- first write, whether there is such an id.
 function short_way(keys, args)
   if not pack then return nil end -- before the first call of a process
-  local behind, tag, fingerprint, actor, id, channel, ttl_ms, _, order_ref, customer_ref, flags, channel_lines,
+  local behind, tag, fingerprint, actor, id, channel, ttl_ms, _, order_ref, customer_ref, flags, channel_lines, quota,
     line_count, sku, location, quantity = unpack_some(args[2], VALUES, 0)
   local change = NEW_CHANGE[tag]
   if not change or line_count ~= 1 or channel_lines then return nil end
@@ -213,7 +240,14 @@ function short_way(keys, args)
   local left = on_hand - damaged - quality_control - safety - held - committed - quantity
   if rest >= 0 or left < 0 or quantity <= 0 then return nil end
   local meta = keys[9]
-  local found = call('HMGET', meta, 'seq', 'places', 'shortage', 'renames')
+  local found, counted, of_customer, counted_of_each
+  if quota then
+    quota = quotas.of(quota)
+    found, counted, of_customer, counted_of_each = quotas.read_short(meta, quota, customer_ref, quantity)
+    if not counted then return nil end
+  else
+    found = call('HMGET', meta, 'seq', 'places', 'shortage', 'renames')
+  end
   if not is_usual(meta, found, location, not is_named and channel) then return nil end
   -- Without a fingerprint the id is the server's own and new.
   if fingerprint ~= '' and call('HEXISTS', keys[4], id) == 1 then return nil end
@@ -222,7 +256,7 @@ function short_way(keys, args)
   local packed_seq = pack(seq)
   local record = record_of_one(
     start_of(now_ms, ttl_ms), is_order, packed_seq, channel, actor, fingerprint, sku, location, packed(quantity), left,
-    tail_of(order_ref, customer_ref, flags)
+    tail_of(order_ref, customer_ref, flags, quota)
   )
   if call('HSETNX', keys[3], id, record) == 0 then return nil end
   call('XADD', keys[8], '*', 'e', ONE_CHANGE .. change .. string_of[#id] .. id .. record)
@@ -230,7 +264,8 @@ function short_way(keys, args)
   call(
     'HSET', keys[1], field, stock_record_of(on_hand, held, committed, damaged, quality_control, safety, packed_seq)
   )
-  call('HSET', meta, 'seq', seq)
+  if counted then call('HSET', meta, 'seq', seq, quota.counter, counted, of_customer, counted_of_each)
+  else call('HSET', meta, 'seq', seq) end
   if not is_order then call('ZADD', keys[5], now_ms + ttl_ms, id) end
   return {FIRST_CHANGED .. record, args[3]}
 end

@@ -79,7 +79,7 @@ end
 -- Chooses for the lines without a location. Returns SKU -> parts, or nil where there are none; else nil, the refusal
 -- and all candidates in their order. choose: sourcing.choose or sourcing.choose_or_expire.
 local function choose_for(source, fields, order_at, first, last, choose)
-  local closed = not accepts_shortage(fields, order_at) and places_now().closed
+  local closed = place_rules.closed_to(accepts_shortage(fields, order_at))
   local refusal = closed and refusal_of_closed(fields, first, last, closed)
   if refusal then return nil, refusal end
   if #source.wants == 0 then return nil end

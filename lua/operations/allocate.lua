@@ -34,6 +34,8 @@ local function allocate(fields, at)
   local record = entry.record
   if not record then return refused('unknown_sku', '', {{1, sku, location, units, 0}}) end
   local known = allocations.find(record, channel)
+  local was_kind = known and known[Allocation.kind] or ''
+  local was_units = known and string.format('%.0f', known[Allocation.units]) or ''
   if kind == 'own' and units == 0 then
     if not known then return stock_changed(entry) end
     allocation_change.set(record, channel, nil)
@@ -45,7 +47,8 @@ local function allocate(fields, at)
   end
   allocated = true
   allocation_change.journal(entry, 'allocate', actor, channel, {
-    {'kind', kind}, {'units', string.format('%.0f', units)}, {'reason', reason},
+    {'kind', kind}, {'units', string.format('%.0f', units)}, {'reason', reason}, {'was_kind', was_kind},
+    {'was_units', was_units},
   })
   return stock_changed(entry)
 end

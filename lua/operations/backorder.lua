@@ -24,7 +24,11 @@ local function set_backorder(fields, at)
     local journal_lines = {}
     backorders.set(entry, mode, limit, promise_on, now[Backorder.waiting])
     change_buckets(entry, journal_lines, NO_DELTAS)
-    local notes = notes_of({{'mode', mode}, {'limit', string.format('%.0f', limit)}, {'promise_on', promise_on}})
+    local notes = notes_of({
+      {'mode', mode}, {'limit', string.format('%.0f', limit)}, {'promise_on', promise_on},
+      {'was_mode', now[Backorder.mode]}, {'was_limit', string.format('%.0f', now[Backorder.limit])},
+      {'was_promise_on', now[Backorder.promise_on]},
+    })
     journal('backorder', actor, '', '', '', journal_lines, notes)
   end
   return stock_changed(entry)

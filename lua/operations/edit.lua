@@ -10,7 +10,8 @@
 -- Answers changed · unknown_reservation · expired · already_released · already_committed (ttl_ms, of an order)
 --         · not_held · not_committed (accept_shortage, of a hold) · exceeds_remaining (no such line) · named_twice
 --         · below_shipped · nothing_left · location_closed · unknown_sku · line_unmapped · too_many_lines
---         · too_many_splits · out_of_stock · out_of_range · retry_after_expiry · retry_with_weight · look_in_slices
+--         · too_many_splits · out_of_stock · out_of_range · quota_exceeded · retry_after_expiry · retry_with_weight
+--         · look_in_slices
 --
 -- raise: {target (see lib/line_edits.lua), entry (of the stock), number (of the line, nil: a new one), units, is_owed}
 
@@ -232,29 +233,30 @@ function edits.plan(record, targets, cuts, accept_shortage)
   return raises
 end
 
--- Adds units to a line, which is made where there is none.
-function edits.apply_raise(record, raise, is_hold, journal_lines)
-  local lines, entry, units = record[Record.lines], raise.entry, raise.units
-  local number = raise.number or #lines + 1
-  if not raise.number then
-    -- SKU and location, then the ten counters from quantity to returned.
-    lines[number] = {entry.sku, entry.location, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
-    if entry.unstocked then backorders.set_waiting(lines[number], false, 0, entry.mode, '') end
-  end
-  local line = lines[number]
-  if raise.is_owed then
-    if line[Line.owed] == 0 then unstocked.count(1) end
-    line[Line.owed] = line[Line.owed] + units
-  else
-    local counter = is_hold and Line.held or Line.committed
-    move(entry, journal_lines, number, is_hold and units or 0, is_hold and 0 or units, 0, record[Record.channel])
-    line[counter] = line[counter] + units
-  end
-  line_edits.change_quantity(line, units)
+-- Returns the raises and the cuts that a request means, or nil and what is answered instead.
+function edits.read_and_plan(record, fields, at)
+  local targets, cuts = line_edits.read(record, fields[at + Edit.lines])
+  if not targets then return nil, cuts end
+  if line_edits.units_after(record, targets) == 0 then return nil, refused('nothing_left', record[Record.state]) end
+  local raises, instead = edits.plan(record, targets, cuts, fields[at + Edit.accept_shortage])
+  if not raises then return nil, instead end
+  local text, is_hold = fields[at + Edit.quota], record[Record.deadline_ms] > 0
+  instead = text and is_hold and quotas.refusal_of_edit(text, record, line_edits.growth(record, raises, cuts))
+  if instead then return nil, instead end
+  return raises, cuts
+end
+
+-- The same, of what there is once it returns: holds that were ended for it may have given their units to lines that
+-- wait, those of this reservation among them.
+function edits.steady_plan(record, fields, at)
+  local had_expired = has_expired_due
+  local raises, cuts = edits.read_and_plan(record, fields, at)
+  if has_expired_due ~= had_expired then raises, cuts = edits.read_and_plan(record, fields, at) end
+  return raises, cuts
 end
 
 function edits.edit(fields, at)
-  local actor, id, wanted = fields[at + Edit.actor], fields[at + Edit.reservation_id], fields[at + Edit.lines]
+  local actor, id = fields[at + Edit.actor], fields[at + Edit.reservation_id]
   local ttl_ms, accept_shortage = fields[at + Edit.ttl_ms], fields[at + Edit.accept_shortage]
   local entry = reservations[id]
   local record = record_of(entry) -- also where this batch has made the reservation
@@ -262,22 +264,17 @@ function edits.edit(fields, at)
   expire_if_due(entry)
   local instead = edits.refusal_of_state(record, ttl_ms, accept_shortage)
   if instead then return instead end
-  local targets, cuts = line_edits.read(record, wanted)
-  if not targets then return cuts end
-  if line_edits.units_after(record, targets) == 0 then return refused('nothing_left', record[Record.state]) end
-  local raises
-  raises, instead = edits.plan(record, targets, cuts, accept_shortage)
-  if not raises then return instead end
+  local raises, cuts = edits.steady_plan(record, fields, at)
+  if not raises then return cuts end
   if #raises == 0 and not next(cuts) and ttl_ms == 0 then return changed(record, NONE) end
-  local journal_lines, entries, notes, is_hold = {}, {}, {}, record[Record.deadline_ms] > 0
+  local is_hold, journal_lines, entries, notes = record[Record.deadline_ms] > 0, {}, {}, {}
   if ttl_ms > 0 then
-    local deadline_ms = min(NOW_MS + ttl_ms, record[Record.created_ms] + LIMITS.life_max_ms)
-    record[Record.deadline_ms] = max(record[Record.deadline_ms], deadline_ms)
+    move_deadline(record, ttl_ms, fields[at + Edit.life_max_ms])
     notes[1] = {'deadline_ms', tostring(record[Record.deadline_ms])}
   end
   line_edits.apply_cuts(entry, cuts, journal_lines, entries)
   for _, raise in ipairs(raises) do
-    edits.apply_raise(record, raise, is_hold, journal_lines)
+    line_edits.apply_raise(record, raise, is_hold, journal_lines)
     entries[#entries + 1] = raise.entry
   end
   derive_state(entry, record[Record.state], journal_lines)

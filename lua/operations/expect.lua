@@ -3,6 +3,7 @@
 -- Fields  Expect in server/domain/operations/expected_receipts.py
 -- Effect  the expected receipt is set to these values, and its names are known. The units that were received against
 --         it stay, so that a repeated request has no effect; also where it was removed meanwhile. No stock changes.
+--         The journal has what it was and is.
 -- Answers expected_receipt_changed · id_reused (the id belongs to another SKU) · too_many_receipts
 --         · similar_name · unregistered_location
 
@@ -24,6 +25,7 @@ local function expect(fields, at)
     fields[at + Expect.expected_on], fields[at + Expect.reference], sscc,
   }
   mark_expected_receipt(document)
+  journal_expected('expect', fields[at + Expect.actor], document.id, before, document.record)
   return expected_receipt_changed(document)
 end
 

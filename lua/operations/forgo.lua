@@ -1,7 +1,8 @@
 -- forgo: removes an expected receipt that will not arrive or was a mistake.
 --
 -- Fields  Forgo in server/domain/operations/expected_receipts.py
--- Effect  the expected receipt is removed. No stock changes: units that were received against it stay. Where there are
+-- Effect  the expected receipt is removed; the journal has what it was.
+--         No stock changes: units that were received against it stay. Where there are
 --         any, the record stays with a quantity of 0, as long as one that is complete: set again, it goes on there.
 -- Answers expected_receipt_changed (as it was) · unknown_supply (no expected receipt has this id)
 
@@ -17,6 +18,7 @@ local function forgo(fields, at)
   end
   document.record = kept
   mark_expected_receipt(document)
+  journal_expected('forgo', fields[at + Forgo.actor], document.id, record, nil)
   return result
 end
 

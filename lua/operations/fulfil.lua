@@ -4,6 +4,7 @@
 --         channel's key or a SKU, see lib/channel_lines.lua
 -- Effect  committed - and on_hand -, so available stays the same. With a tracking number the note "parcel" says what
 --         left with it: "1:2 3:1" are two units of line 1 and one of line 3. It comes behind the parcel's other notes.
+--         The reason stands in the journal alone.
 -- Answers changed · unknown_reservation · not_committed · exceeds_remaining · line_unmapped
 
 -- The refusal of a reservation that has nothing to ship.
@@ -42,6 +43,8 @@ local function fulfil(fields, at)
   local notes = notes_of({{'tracking', tracking}, {'carrier', carrier}, {'invoice_ref', invoice_ref}})
   for _, pair in ipairs(notes) do note(record, pair[1], pair[2]) end
   if tracking ~= '' then note(record, 'parcel', contents(record, parts)) end
+  local reason = fields[at + Fulfil.reason]
+  if reason ~= '' then notes[#notes + 1] = {'reason', reason} end
   derive_state(entry, 'fulfilled', journal_lines)
   journal('fulfil', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return changed(record, entries)

@@ -85,7 +85,8 @@ local function relocate(fields, at)
   if #moves == 0 then return changed(record, NONE) end
   local journal_lines, entries = relocation.move_units(record, moves)
   derive_state(entry, state, journal_lines)
-  journal('relocate', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, NONE)
+  local notes = notes_of({{'reason', fields[at + Relocate.reason]}})
+  journal('relocate', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return changed(record, entries)
 end
 

@@ -5,8 +5,8 @@
 --         each SKU by its stock entry.
 -- Effect  held + by the quantity of each line; partial: by the units that are available; backorder: the same, and the
 --         line waits for the missing units where its backorder rule permits it
--- Answers changed · id_reused · unknown_sku · out_of_stock · retry_after_expiry (more holds are due than one call
---         expires) · look_in_slices
+-- Answers changed · id_reused · unknown_sku · out_of_stock · quota_exceeded · look_in_slices
+--         · retry_after_expiry (more holds are due than one call expires)
 
 operation('reserve', function(fields, at, last)
   return new_reservation(fields, at, last, fields[at + Reserve.ttl_ms], false)

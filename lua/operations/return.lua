@@ -6,6 +6,7 @@
 --         state of the reservation stays; its lines count the returned units. Those of an untracked SKU go nowhere.
 -- Answers changed · unknown_reservation · not_fulfilled · exceeds_remaining (more than was shipped and not returned)
 --         · line_unmapped · out_of_range · too_many_places · similar_name · unregistered_location
+--         · location_mirrored (it is filled from outside)
 
 -- Returns each wanted part to the stock and counts it in its line. Returns the journal lines and the stock entries.
 local function receive_lines(record, wanted)
@@ -23,8 +24,9 @@ local function receive_lines(record, wanted)
   return journal_lines, entries
 end
 
--- The refusal where the returned units take a counter out of its range, or a name is new and like another; or nil.
-local function refusal_of_places(record, wanted)
+-- The refusal where the returned units take a counter out of its range, would lie where somebody else alone says what
+-- lies there, or a name is new and like another; or nil.
+local function refusal_of_places(record, wanted, actor)
   local changes = {}
   for _, want in ipairs(wanted) do
     local line, location = record[Record.lines][want[ReturnedLine.line]], want[ReturnedLine.location]
@@ -34,6 +36,10 @@ local function refusal_of_places(record, wanted)
         entry = stock_entry(line[Line.sku], location ~= '' and location or line[Line.location]), units = units,
         number = want[ReturnedLine.line], deltas = deltas_of_arrival(units, want[ReturnedLine.disposition]),
       }
+      local entry = changes[#changes].entry
+      local refused_line = {want[ReturnedLine.line], entry.sku, entry.location, units, 0}
+      local refusal = place_rules.refuse_mirrored(entry.location, actor, {refused_line}, record[Record.state])
+      if refusal then return refusal end
     end
   end
   return range.refusal(changes, record[Record.state]) or likeness.refusal(changes, record[Record.state])
@@ -53,7 +59,7 @@ local function return_units(fields, at, exchanged_for)
   wanted = expanded
   local parts, excess = select_parts(record, wanted, Line.fulfilled, Line.returned)
   if not parts then return exceeds_remaining(record, excess) end
-  local refusal = refusal_of_places(record, wanted)
+  local refusal = refusal_of_places(record, wanted, actor)
   if refusal then return refusal end
   channel_lines.count(used, ChannelLine.returned)
   local journal_lines, entries = receive_lines(record, wanted)

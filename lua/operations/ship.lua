@@ -3,7 +3,7 @@
 -- Fields  Ship in server/domain/operations/transfers.py
 -- Effect  on_hand - at the source, only of available units; the transfer is in transit, and its destination known
 -- Answers transfer_changed · id_reused · unknown_sku · exceeds_available (reserved units stay) · retry_after_expiry
---         · similar_name · unregistered_location
+--         · similar_name · unregistered_location · location_mirrored (from or to one that is filled from outside)
 
 local function entries_of(lines)
   local entries = {}
@@ -36,6 +36,8 @@ local function ship(fields, at)
     if document.record[Transfer.fingerprint] ~= fingerprint then return refused('id_reused') end
     return {'transfer_changed', true, document.record, NONE}
   end
+  local mirrored = place_rules.refuse_mirrored(from, actor) or place_rules.refuse_mirrored(to, actor)
+  if mirrored then return mirrored end
   local lines, unknown = lines_to_ship(wanted, from)
   if unknown then return refused('unknown_sku', '', unknown) end
   local instead = allocated and work.take_allocations(entries_of(lines))

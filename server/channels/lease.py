@@ -15,6 +15,7 @@ RENEWALS: Final = 5
 """Renewals in the life of a lease, so that some may fail."""
 _RETRY_S: Final = 0.2
 """Pause after the store did not answer: a fraction of a lease, so that a store that comes back is used soon."""
+HALTED: Final = "a restored store that is not released"
 _POLL_S_MAX: Final = 1.0
 """A stand-by asks so often, in case the lease is released before its time."""
 
@@ -32,11 +33,15 @@ class Lease:
         self._renewed = asyncio.Event()
 
     async def acquire(self) -> None:
-        """Acquire the lease as soon as no other process holds it."""
+        """Acquire the lease as soon as no other process holds it, and the store is not halted."""
         logged = ""
         while True:
             wait_s = _RETRY_S
             try:
+                if await self._store.is_halted():
+                    logged = self._log_halted(logged)
+                    await asyncio.sleep(_POLL_S_MAX)
+                    continue
                 holder, wait_s = await self._take()
             except StoreUnavailableError:
                 holder = ""
@@ -46,6 +51,12 @@ class Lease:
                 log.info("publisher_stands_by", partition=self._store.keyspace.partition, holder=holder)
                 logged = holder
             await asyncio.sleep(min(wait_s, _POLL_S_MAX))
+
+    def _log_halted(self, logged: str) -> str:
+        if logged != HALTED:
+            advice = "look at the stock, then run: holdfast restore --release"
+            log.warning("publisher_halted", partition=self._store.keyspace.partition, advice=advice)
+        return HALTED
 
     async def keep(self) -> None:
         """Renew the lease for ever.

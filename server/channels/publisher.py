@@ -6,7 +6,7 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -19,6 +19,7 @@ from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.connection.http_transport import Transport
 from server.channels.inbound.intakes import IntakeParts, Intakes
+from server.channels.inbound.mirrors import MirrorParts, Mirrors
 from server.channels.lease import Lease
 from server.channels.outbound.catalogue import Catalogue
 from server.channels.outbound.channel_state import ChannelState, SavedState
@@ -27,7 +28,8 @@ from server.channels.outbound.journal_reader import JournalReader
 from server.channels.outbound.open_tickets import OpenTickets
 from server.channels.outbound.sender import Sender
 from server.channels.outbound.stock_levels import StockLevels
-from server.channels.running import FAULT_PAUSE_S, first_reason, keep_running
+from server.channels.removed import forget_removed
+from server.channels.running import FAULT_PAUSE_S, apart, first_reason, keep_running, raise_if_cancelled
 from server.channels.sources.desk import SourceDesk
 from server.channels.sources.sources import SourcePlan, Sources
 from server.channels.tokens.keepers import Keepers
@@ -98,6 +100,8 @@ class Publisher:
         Encrypts credentials that change; None: there is no key for it.
     sources, source_desk
         All sources of the partition, and where what they say is counted.
+    mirrors
+        Where it is counted what channels hold themselves; None: it is not.
 
     """
 
@@ -118,6 +122,7 @@ class Publisher:
         sealer: Sealer | None = None,
         sources: Sequence[SourcePlan] = (),
         source_desk: SourceDesk | None = None,
+        mirrors: MirrorParts | None = None,
     ) -> None:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.channels: list[Sender] = []
@@ -140,6 +145,7 @@ class Publisher:
             self._store, feed, sources,
             desk=source_desk, owner=self.owner, clock=self._clock, held=self._lease.held,
         )  # fmt: skip
+        self._mirrors = Mirrors(settings, parts=mirrors, clock=self._clock)
         self._write_behind: WriteBehind | None = None
         self._transports: list[Transport] = []
         self._not_built: dict[str, str] = {}
@@ -147,20 +153,23 @@ class Publisher:
     async def run(self) -> None:
         """Publish until cancelled."""
         while True:
+            pause_s = 0.0
             await self._lease.acquire()
             try:
-                await self._act()
+                await apart(self._act)
             except* FencedError as errors:
                 log.warning("publisher_fenced", partition=self._keyspace.partition, reason=first_reason(errors))
                 await self._report_in_flight()
             except* StoreError as errors:
                 log.warning("publisher_interrupted", partition=self._keyspace.partition, reason=first_reason(errors))
-                await asyncio.sleep(_RETRY_S)
+                pause_s = _RETRY_S
             except* Exception:
                 log.exception("publisher_failed", partition=self._keyspace.partition)
-                await asyncio.sleep(FAULT_PAUSE_S)
+                pause_s = FAULT_PAUSE_S
             finally:
                 await self._stop_acting()
+            raise_if_cancelled()
+            await asyncio.sleep(pause_s)
 
     async def finish(self, within_s: float = _FINISH_S) -> None:
         """Wait for what is in flight, write everything, and release the lease. Then cancel :meth:`run`."""
@@ -168,7 +177,8 @@ class Publisher:
         end_s = asyncio.get_running_loop().time() + within_s
         with suppress(TimeoutError):
             async with asyncio.timeout_at(end_s - min(_LAST_WRITE_S, within_s / 2)):
-                apart = (self._endpoints.finish(), self._intakes.finish(), self._sources.finish())
+                fed = (self._intakes.finish(), self._mirrors.finish(), self._sources.finish())
+                apart = (self._endpoints.finish(), *fed)
                 await asyncio.gather(*apart, *(channel.finish() for channel in self.channels))
                 await self._keepers.finish()
         with suppress(StoreError, TimeoutError):
@@ -195,6 +205,7 @@ class Publisher:
             await self._endpoints.open(write_behind, self._lease.token)
             await self._intakes.open(self.channels, self._lease.token)
             await self._sources.open(self._lease.token)
+            self._mirrors.open(self.channels, await ChannelStore(self._client, self._keyspace).statuses())
             gc.freeze()  # what was loaded lives as long as we act
             self.acting = True
             metrics.PUBLISHER_ACTIVE.inc()
@@ -210,17 +221,19 @@ class Publisher:
             self._endpoints.start(group)
             self._intakes.start(group)
             self._sources.start(group)
+            self._mirrors.start(group)
 
     async def _load(self) -> tuple[JournalReader, WriteBehind]:
         cursors = await self._store.cursors()  # before the journal's end, which may have moved on behind them
         end = await journal.bounds(self._client, self._keyspace)
         for name in sorted(name for name, cursor in cursors.items() if end.is_beyond(cursor)):
             log.warning("channel_went_back", channel=name, cursor=cursors[name], end=end.last_id)
-        await self._forget_removed(cursors)
+        await forget_removed(self._store, self._lease.token, cursors, {each.settings.name for each in self._configured})
         # A channel that was never published to, or whose place in the journal is gone, is sent everything.
         kept = {name: parse_entry_id(cursor) for name, cursor in cursors.items() if not end.is_lost(cursor)}
         write_behind = WriteBehind(self._store, self._lease.token, self._cursors, cursors)
         stock_levels, last_id = StockLevels(), parse_entry_id(end.last_id)
+        stock_levels.versions_from = await self._store.versions_from()
         await self._load_channels(write_behind, stock_levels)
         # After the journal's end was read: what is closed later stands in an entry that is still to be read.
         stock_levels.closed = await read_closed(self._client, self._keyspace)
@@ -330,23 +343,12 @@ class Publisher:
     def _cursors(self) -> dict[str, EntryId]:
         return {channel.name: channel.cursor() for channel in self.channels}
 
-    async def _forget_removed(self, cursors: Mapping[str, str]) -> None:
-        """Remove what is stored of channels no longer configured: their cursors would keep the journal for ever."""
-        removed = cursors.keys() - {each.settings.name for each in self._configured}
-        for name in sorted(removed):
-            writes = Writes()
-            keys = ChannelKeys(self._keyspace, name)
-            writes.dropped += [keys.shown, keys.dead_letters, keys.tickets]
-            writes.set(self._keyspace.channel_status, name, None)
-            writes.set(self._keyspace.channel_cursors, name, None)
-            await self._store.record(self._lease.token, writes)
-            log.warning("channel_removed", channel=name, advice="once configured again, it is sent everything")
-
     async def _write_status_regularly(self) -> None:
         while True:
             for channel in self.channels:
                 end_ms = parse_entry_id(self._feed.last_id)[0]
-                channel.write_status(self.owner, end_ms, self._intakes.status(channel.name))
+                name = channel.name
+                channel.write_status(self.owner, end_ms, self._intakes.status(name), self._mirrors.status(name))
             self._write_not_built()
             await asyncio.sleep(STATUS_S)
 
@@ -370,12 +372,8 @@ class Publisher:
         """Have the current publisher send again what of ours may still take effect after theirs."""
         commands = ChannelStore(self._client, self._keyspace)
         for channel in self.channels:
-            keys = channel.state.unsure()
-            if keys:
-                listings = (channel.state.listing(key) for key in keys)
-                skus = [listing.sku for listing in listings if listing is not None]
-                with suppress(StoreUnavailableError):
-                    await commands.send_command(channel.name, "channel_resend", skus, "system", keys=keys)
+            with suppress(StoreUnavailableError):
+                await commands.resend(channel.name, channel.state.unsure(), channel.state.names_at)
 
     async def _stop_acting(self) -> None:
         if self.acting:
@@ -391,5 +389,6 @@ class Publisher:
         await self._endpoints.close()
         await self._sources.close()
         self._intakes.close()
+        self._mirrors.close()
         self.channels = []
         self._write_behind = None

@@ -52,8 +52,8 @@ def allocate(
     A channel that HOLDFAST_OTHER_CHANNELS refuses gets no new allocation.
 
     \b
-      holdfast allocate TS-1001 trendyol 40
-      holdfast allocate TS-1001 outlet 5 --cap --location mağaza-1
+      holdfast allocate TS-1001-SİYAH-M trendyol 40
+      holdfast allocate TS-1001-SİYAH-M outlet 5 --cap --location mağaza-1
     """  # noqa: D301  # click needs the character, not the two
     kind: AllocationKind = "cap" if cap else "own"
 

@@ -1,16 +1,19 @@
-"""``holdfast barcodes``: set from a CSV file what barcodes stand for, and read what one that was scanned stands for."""
+"""``holdfast barcodes``: set from a file what barcodes stand for, and read what one that was scanned stands for."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from server.cli.common import counted, failure, opened_store, partition_option, quiet_settings, run, store_options
-from server.cli.csv.barcodes import BARCODES
-from server.cli.csv.command import import_csv, import_options
+from server.cli.common import failure, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.daily.barcodes import add, list_, remove
+from server.cli.files.command import import_file, import_options
 from server.cli.terminal import say
 from server.config.settings import Settings
 from server.domain.gs1 import LabelError, sscc_of
+from server.files.applying import Origin
+from server.files.barcodes import BARCODES
+from server.files.wording import counted
 from server.service.barcodes import find_barcode
 from server.service.caller import local_caller
 from server.service.checks import InvalidError, UnknownBarcodeError
@@ -25,21 +28,23 @@ def barcodes() -> None:
     \b
       holdfast barcodes import barcodes.csv
       holdfast barcodes scan 8690000000036
+      holdfast barcodes list TS-1001-SİYAH-M
+      holdfast barcodes remove 8690000000036
     """  # noqa: D301  # click needs the character, not the two
 
 
 @barcodes.command("import")
 @import_options
 def import_(file: Path, **options: Any) -> None:
-    """Set from a CSV file the SKU and the pack size of each barcode.
+    """Set from a file the SKU and the pack size of each barcode.
 
     The first line names the columns: barcode and sku, and optionally factor (units in the pack, else 1). Other columns
-    are ignored. UTF-8; comma, semicolon or tab.
+    are ignored, unless one looks as if it mattered (--ignore-columns). CSV or .xlsx.
 
     \b
       barcode,sku,factor
-      8690000000036,TS-1001/SİYAH-M,
-      18690000000033,TS-1001/SİYAH-M,12
+      8690000000036,TS-1001-SİYAH-M,
+      18690000000033,TS-1001-SİYAH-M,12
 
     \b
       holdfast barcodes import barcodes.csv
@@ -47,9 +52,12 @@ def import_(file: Path, **options: Any) -> None:
     GTINs (8, 12, 13 or 14 digits) are one number with or without leading zeros, and their last digit is checked.
     Barcodes that the file does not name are unchanged. Importing the same file again changes nothing.
 
+    First it looks at what would change, and asks on a terminal. Elsewhere a barcode that gets another SKU, or one
+    without stock, needs --yes: without it nothing is imported, and the exit code is 3. holdfast undo takes it back.
+
     The exit code is 1 if any row was bad; the good rows are imported all the same.
     """  # noqa: D301  # click needs the character, not the two
-    import_csv(BARCODES, file, **options)
+    import_file(BARCODES, file, Origin("barcodes", file.name), **options)
 
 
 @barcodes.command()
@@ -106,3 +114,7 @@ def _lines_of(parcel: Parcel) -> list[str]:
     if not lines:
         raise failure(f"Nothing that is still to come was announced in parcel {parcel.sscc}.")
     return lines
+
+
+for _command in (list_, add, remove):
+    barcodes.add_command(_command)

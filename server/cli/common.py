@@ -3,19 +3,21 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+import msgspec
 import uvloop
 
 from server.config.settings import ConfigError, Settings, load_config_file, load_settings
 from server.domain.channels import ChannelSettings
 from server.domain.limits import DEFAULT_PARTITION
 from server.domain.principal import check_partition
-from server.service.checks import InvalidError
+from server.domain.sources import SourceSettings
+from server.service.checks import InvalidError, check_reference
 from server.service.old_names import heed_stored_names
 from server.store.command_session import OpenStore, open_store
 from server.store.embedded import ProgramChoice
@@ -66,10 +68,35 @@ partition_option: Final = click.option(
 )
 
 
-def settings_or_exit(**overrides: object) -> Settings:
-    """Read the settings, or end the command with the reason why they are wrong."""
+def _reason(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     try:
-        return load_settings(None, **overrides)
+        return check_reference("--reason", value or None)
+    except InvalidError as error:
+        raise click.BadParameter(error.rule) from None
+
+
+reason_option: Final = click.option(
+    "--reason", metavar="TEXT", default="", callback=_reason, help="Why; the history keeps it."
+)
+
+
+partition_argument: Final = click.argument("partition", callback=_partition)
+
+
+def settings_or_exit(**overrides: object) -> Settings:
+    """Read the settings, or end the command with the reason why they are wrong.
+
+    A store that the command line names comes before a server that the environment names.
+    """
+    return checked_or_exit(load_settings, overrides)
+
+
+def checked_or_exit(read: Callable[..., Settings], overrides: Mapping[str, object]) -> Settings:
+    """Read the settings with a function of this kind, as :func:`settings_or_exit`."""
+    try:
+        settings = read(None, **overrides)
+        is_named = overrides.get("data_dir") or overrides.get("store_url")
+        return msgspec.structs.replace(settings, url="") if is_named else settings
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
 
@@ -94,8 +121,35 @@ def channels_of(settings: Settings, partition: str) -> dict[str, ChannelSettings
     return {each.settings.name: each.settings for each in configured if each.settings.partition == partition}
 
 
-def opened_store(settings: Settings, *, create: bool = False) -> AbstractAsyncContextManager[OpenStore]:
-    """Open the store that the settings name, while a command runs; see :func:`open_store`."""
+def sources_of(settings: Settings, partition: str) -> dict[str, SourceSettings]:
+    """Read which sources the configuration file has for a partition.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read.
+
+    """
+    configured = load_config_file(settings.config, credentials=False).sources
+    return {each.settings.name: each.settings for each in configured if each.settings.partition == partition}
+
+
+def opened_store(
+    settings: Settings, *, create: bool = False, to_restore: bool = False
+) -> AbstractAsyncContextManager[OpenStore]:
+    """Open the store that the settings name, while a command runs; see :func:`open_store`.
+
+    Raises
+    ------
+    ConfigError
+        They name a server elsewhere, and this command does not work there.
+
+    """
+    if settings.url:
+        raise ConfigError(
+            "HOLDFAST_URL names a server, and this command works on a store. Name the store with --data-dir or"
+            " --store-url, or take HOLDFAST_URL out of the environment."
+        )
     return open_store(
         store_url=settings.store_url,
         data_dir=settings.data_dir,
@@ -104,6 +158,7 @@ def opened_store(settings: Settings, *, create: bool = False) -> AbstractAsyncCo
         retention=Retention(**settings.lives_s),
         check=settings.store_check,
         create=create,
+        to_restore=to_restore,
     )
 
 
@@ -157,8 +212,3 @@ async def _cancelled_by_signals(work: Coroutine[Any, Any, T]) -> T:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
     return await task
-
-
-def counted(count: int, noun: str, plural: str = "") -> str:
-    """Write a count and its noun: ``1 row``, ``2,000 rows``. The plural takes an s unless it is given."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

@@ -1,17 +1,14 @@
 """``holdfast count``: set a location to what was counted there; print the differences and who is short by them."""
 
-import secrets
 import sys
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
-from rich.console import Console
 
 from server.cli import shortages
 from server.cli.common import (
     channels_of,
-    counted,
     failure,
     named,
     opened_store,
@@ -20,26 +17,33 @@ from server.cli.common import (
     run,
     store_options,
 )
-from server.cli.csv.bad_rows import print_bad_rows, read_csv
-from server.cli.csv.cell_values import time_ms
-from server.cli.csv.command import allow_similar_option, progress_bar
-from server.cli.csv.csv_import import CsvFile, Tally
-from server.cli.csv.harmless_cells import write_csv
-from server.cli.csv.reader import BadCellError, BadRow, Row
-from server.cli.csv.send_rows import StoreUnreachableError
-from server.cli.csv.stock import Counted, Source, count_rows, stock_import
+from server.cli.files.command import How, Shown, allow_similar_option, apply_shown, progress_bar, reason_of
+from server.cli.files.dry_run import dry_run_option, opened_to_look
+from server.cli.files.preview_output import concern_options, rules_of
+from server.cli.files.reading import first_read, heed_columns, keep_columns, read_file, reading_options
 from server.cli.terminal import progress_console, say
 from server.config.settings import Settings
 from server.domain.allocations import left
-from server.domain.limits import DEFAULT_LOCATION, REFERENCE_BYTES_MAX
+from server.domain.limits import DEFAULT_LOCATION
 from server.domain.shortages import newest_first
 from server.domain.spelling import normal
+from server.files.applying import Origin, look
+from server.files.cell_values import time_ms
+from server.files.file_import import FileImport, ReadFile, Tally, Target
+from server.files.harmless_cells import write_csv
+from server.files.preview import concerns_of
+from server.files.reader import BadCellError, Row
+from server.files.send_rows import StoreUnreachableError
+from server.files.sheet import facts_of
+from server.files.stock import KIND, Counted, count_import
+from server.files.wording import counted
 from server.service.checks import STORED_NAMES, check_location
 from server.service.shortages import find_elsewhere
 from server.store.command_session import OpenStore
 from server.store.connection.commands import command
 from server.store.journal import journal
 from server.store.keys import Keyspace
+from server.store.repositories.imports import is_of_import
 from server.store.repositories.location_names import read_location_names
 from server.store.repositories.shortages import lacking_at, short_at
 
@@ -65,22 +69,29 @@ class Found(NamedTuple):
 
 
 class Job(NamedTuple):
-    """What was counted where, and the rows of other locations.
+    """What was counted where. ``counts`` None: the file is still to be read, by what the store knows of its columns.
 
-    ``baseline_seq``, ``counted_ms`` -1: the figures are as of now. ``missing_is_none``, ``allow_similar``: see the
-    options.
+    ``baseline_seq``, ``counted_ms`` -1: the figures are as of now. ``missing_is_none``: see the option.
     """
 
     path: Path
-    file: CsvFile[Counted]
-    elsewhere: list[BadRow]
-    partition: str
+    counts: ReadFile[Counted] | None
     location: str
     baseline_seq: int
     missing_is_none: bool
-    reason: str
-    counted_ms: int = -1
-    allow_similar: bool = False
+    counted_ms: int
+    how: How
+
+    @property
+    def partition(self) -> str:
+        """Where it is."""
+        return self.how.partition
+
+    @property
+    def file(self) -> ReadFile[Counted]:
+        """The file, once it was read."""
+        assert self.counts is not None  # noqa: S101  # it is, once the store is open
+        return self.counts
 
 
 @click.command()
@@ -96,6 +107,9 @@ class Job(NamedTuple):
     "--differences", type=click.Path(dir_okay=False, path_type=Path), help="Write all differences to this CSV file."
 )
 @allow_similar_option
+@dry_run_option
+@concern_options
+@reading_options
 @partition_option
 @store_options
 def count(
@@ -109,6 +123,12 @@ def count(
     differences: Path | None,
     allow_similar: bool,
     partition: str,
+    dry_run: bool,
+    yes: bool,
+    factor: float,
+    to_zero: float,
+    preview_file: Path | None,
+    as_json: bool,
     **overrides: object,
 ) -> None:
     """Set a location's stock to what was counted there.
@@ -128,6 +148,9 @@ def count(
     same file and baseline change nothing when they are run again, where no other file was counted since. A count that
     is older than the last one of its SKU is refused.
 
+    First it looks at what would change, and asks on a terminal. Elsewhere sudden numbers, much that falls to zero and
+    new names need --yes: without it nothing is counted, and the exit code is 3. holdfast undo takes a count back.
+
     The exit code is 1 if any row was bad; the good rows are counted all the same.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
@@ -137,27 +160,18 @@ def count(
         say(run(_begin(settings, partition)))
         return
     counted_ms = _counted_ms(counted_at, baseline_seq)
-    reason = f"count {file.name} {secrets.token_hex(4)}"[-REFERENCE_BYTES_MAX // 4 :]
-    parsed, elsewhere = _read(file, normal(location), reason, allow_similar=allow_similar)
+    how = How(
+        settings, partition, None, dry_run, yes, rules_of(factor, to_zero), preview_file, as_json, allow_similar,
+        progress_console(),
+    )  # fmt: skip
     baseline = -1 if baseline_seq is None else baseline_seq
-    job = Job(
-        file, parsed, elsewhere, partition, location, baseline, missing_is_none, reason, counted_ms, allow_similar
-    )
-    tally, console = Tally(), progress_console()
+    job = Job(file, None, normal(location), baseline, missing_is_none, counted_ms, how)
+    job = job._replace(counts=first_read(file, _kind(job).read, settings))
     try:
-        job, found = run(_count(settings, job, tally, console))
+        code = run(_count(job, differences))
     except StoreUnreachableError as error:
         raise failure(f"{error}\nWhat is counted stays so. Run the same command again: it continues.") from None
-    if differences is not None:
-        _write(differences, found.differences)
-    bad = sorted([*job.file.bad, *job.elsewhere, *tally.refused])
-    print_bad_rows(bad, None, console)
-    _print_found(found, job)
-    say(
-        f"{counted(job.file.rows_total, 'row')}: {tally.set:,} counted, {tally.unchanged:,} unchanged (counted before),"
-        f" {len(bad):,} bad; {counted(len(found.differences), 'difference')}"
-    )
-    sys.exit(1 if bad else 0)
+    sys.exit(code)
 
 
 def _counted_ms(counted_at: str | None, baseline_seq: int | None) -> int:
@@ -176,37 +190,51 @@ async def _begin(settings: Settings, partition: str) -> int:
         return int(await command(store.client, "HGET", Keyspace(partition).meta, "seq") or 0)
 
 
-def _read(file: Path, location: str, reason: str, *, allow_similar: bool) -> tuple[CsvFile[Counted], list[BadRow]]:
-    """Read the file; return the rows of other locations as bad ones."""
-    parsed = read_csv(file, stock_import(reason, location=location, allow_similar=allow_similar).read)
-    elsewhere = [
-        BadRow(row.line, f"is at {row.value.location}, but the count is of {location}", row.text)
-        for row in parsed.rows
-        if row.value.location != location
-    ]
-    return parsed._replace(rows=[row for row in parsed.rows if row.value.location == location]), elsewhere
+def _kind(job: Job) -> FileImport[Counted]:
+    return count_import(
+        reason_of("count", job.path), job.location, baseline_seq=job.baseline_seq, counted_ms=job.counted_ms,
+        allow_similar=job.how.names_are_meant,
+    )  # fmt: skip
 
 
-async def _count(settings: Settings, job: Job, tally: Tally, console: Console) -> tuple[Job, Found]:
-    """Count; return also the job with its names as they are stored."""
-    async with opened_store(settings, create=True) as store:
-        await store.register(job.partition)
+async def _count(job: Job, to: Path | None) -> int:
+    """Look at a count, ask where that is needed, and make it; return the exit code. ``to``: for the differences."""
+    how = job.how
+    opened = opened_to_look(how.settings, how.partition) if how.dry_run else opened_store(how.settings, create=True)
+    async with opened as store:
         location = await named(store, job.partition, lambda: check_location("--location", job.location))
         job = job._replace(location=location)
-        if STORED_NAMES:  # the file was read without knowing of the names that are let through
-            parsed, elsewhere = _read(job.path, location, job.reason, allow_similar=job.allow_similar)
-            job = job._replace(file=parsed, elsewhere=elsewhere)
+        # The file was read without knowing of the names that are let through, and of what was said of its columns.
+        if await heed_columns(store, job.partition, KIND, dry_run=how.dry_run) or STORED_NAMES or job.counts is None:
+            job = job._replace(counts=read_file(job.path, _kind(job).read))
+        if not how.dry_run:
+            await keep_columns(store, job.partition, KIND, job.file)
+        for line in facts_of(job.file.sheet):
+            how.console.print(line, soft_wrap=True)
         began = (await journal.bounds(store.client, Keyspace(job.partition))).last_id
         uncounted = await _uncounted(store, job)
         rows = [*job.file.rows]
         if job.missing_is_none:
-            rows += [Row(-number, sku, Counted(sku, job.location, 0, None)) for number, sku in enumerate(uncounted, 1)]
-        name = f"count:{job.file.digest}:{job.location}:{job.baseline_seq}"
-        source = Source(name, job.reason, "", job.baseline_seq, job.counted_ms)
-        with progress_bar(len(rows), console) as tally.on_progress:
-            await count_rows(store.ledger(job.partition), rows, source, tally, store.client)
-        differences = await _differences(store, job, began)
-        return job, Found(differences, uncounted, await _shortages(settings, store, job, differences))
+            rows += [Row(-number, sku, Counted(sku, location, 0, None)) for number, sku in enumerate(uncounted, 1)]
+        kind, file = _kind(job), job.file._replace(rows=rows)
+        origin = Origin("count", job.path.name, location)
+        target, tally = Target(store, job.partition), Tally()
+        with progress_bar(len(rows), how.console, "looked at") as tally.on_progress:
+            preview = await look(kind, target, file, tally, origin=origin)
+        concerns = concerns_of(preview, how.rules, names_are_meant=how.names_are_meant)
+        shown = Shown(kind, file, preview, concerns, how)
+        code = shown.decide(tally)
+        if code is not None:
+            return code
+        await store.register(job.partition)
+        done, import_id = await apply_shown(shown, target, origin)
+        differences = await _differences(store, job, began, import_id) if import_id else []
+        if to is not None:
+            _write(to, differences)
+        found = Found(differences, uncounted, await _shortages(how.settings, store, job, differences))
+        if not how.as_json:
+            _print_found(found, job)
+        return shown.result(done, f"; {counted(len(differences), 'difference')}")
 
 
 async def _uncounted(store: OpenStore, job: Job) -> list[str]:
@@ -225,12 +253,12 @@ async def _places(store: OpenStore, job: Job) -> list[str]:
     return (await read_location_names(store.client, Keyspace(job.partition))).names(job.location)
 
 
-async def _differences(store: OpenStore, job: Job, after: str) -> list[Difference]:
+async def _differences(store: OpenStore, job: Job, after: str, import_id: str) -> list[Difference]:
     """Read from the journal what this very count changed: exact, whatever was sold meanwhile."""
     found = []
     async for _, changes in journal.read(store.client, Keyspace(job.partition), after):
         for change in changes:
-            if change.operation == "count" and ("reason", job.reason) in change.notes:
+            if change.operation == "count" and is_of_import(change, import_id):
                 found += [
                     Difference(line.sku, line.d_on_hand, left(line.available, change.allocations_at(line)))
                     for line in change.lines

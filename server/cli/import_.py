@@ -1,34 +1,34 @@
-"""``holdfast import``: set the stock from a CSV file; safe to run again, and no row is lost silently."""
+"""``holdfast import``: set the stock from a file; safe to run again, and no row is lost silently."""
 
 import secrets
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from server.cli.csv.command import allow_similar_option, import_csv, import_options, reason_of
-from server.cli.csv.dry_run import dry_run_option
-from server.cli.csv.stock import stock_import
-from server.cli.csv.stock_preview import preview_of
+from server.cli.files.command import allow_similar_option, import_file, import_options, reason_of
+from server.files.applying import Origin
+from server.files.stock import stock_import
 
 
 @click.command("import")
 @import_options
 @click.option("--again", is_flag=True, help="Count again, even if this very file was the last one imported.")
 @allow_similar_option
-@dry_run_option
 def import_(file: Path, *, again: bool, allow_similar: bool, **options: Any) -> None:
-    """Set the stock from a CSV file.
+    """Set the stock from a file.
 
     The first line names the columns: sku and on_hand, and optionally location (else main), safety (else unchanged),
     counted_at (else now; such as 2026-12-01T09:30:00+03:00) and allow_similar (yes or no, else no). Other columns are
-    ignored. UTF-8; comma, semicolon or tab.
+    ignored, unless one looks as if it mattered: then nothing is read until --columns or --ignore-columns names it.
+
+    CSV with any separator and encoding, or .xlsx. Columns may have Turkish or Romanian names, such as Stok Kodu and
+    Adet; --columns says others. A file that may be meant in two ways is refused, with what to do.
 
     \b
       sku,on_hand,location,safety
-      TS-1001/SİYAH-M,24,main,2
-      "CREMA 50ml, SPF 30",110,,
+      TS-1001-SİYAH-M,24,main,2
+      "KABLO USB-C, 2M",110,,
 
     \b
       holdfast import stock.csv
@@ -42,11 +42,13 @@ def import_(file: Path, *, again: bool, allow_similar: bool, **options: Any) -> 
     A new SKU or location that a known one is like, such as MAIN for main, is refused. So is a location that is not
     registered, where others are. If it is meant, add --new for all rows, or the column for one.
 
-    A dry run changes nothing. It says what each row would change, and which rows are bad. It also warns of new names
-    that differ from a known one by a dash or a blank, such as TS1001 from TS-1001, which are not refused.
+    First it looks at what would change. On a terminal it shows that, and asks. Elsewhere it goes on, unless there is
+    something that nobody means every day: a new SKU or location, a name that differs from a known one by a dash or a
+    blank, a number that grows or falls ten times (--factor), or much that falls to zero (--to-zero). Then nothing is
+    imported, and the exit code is 3; --yes imports it. holdfast undo takes an import back.
 
     The exit code is 1 if any row was bad; the good rows are imported all the same.
     """  # noqa: D301  # click needs the character, not the two
     reason, salt = reason_of("import", file), secrets.token_hex(8) if again else ""
     kind = stock_import(reason, salt, allow_similar=allow_similar)
-    import_csv(replace(kind, preview=preview_of(reason, salt)), file, **options)
+    import_file(kind, file, Origin("import", file.name), names_are_meant=allow_similar, **options)

@@ -1,4 +1,4 @@
-"""``holdfast locations``: register warehouses and stores from a CSV file, rename and delete them."""
+"""``holdfast locations``: register warehouses and stores from a file, rename and delete them."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -7,11 +7,20 @@ from typing import Any, TypeVar
 import click
 from rich.progress import Progress, TextColumn
 
-from server.cli.common import failure, opened_store, partition_option, quiet_settings, run, store_options
-from server.cli.csv.command import allow_similar_option, import_csv, import_options
-from server.cli.csv.locations import locations_import
+from server.cli.common import (
+    failure,
+    opened_store,
+    partition_option,
+    quiet_settings,
+    reason_option,
+    run,
+    store_options,
+)
+from server.cli.files.command import allow_similar_option, import_file, import_options
 from server.cli.terminal import progress_console, say
 from server.config.settings import Settings
+from server.files.applying import Origin
+from server.files.locations import locations_import
 from server.service.caller import Caller, local_caller
 from server.service.checks import InvalidError
 from server.service.location_renames import RenamedLocation, delete_location, rename_location
@@ -36,10 +45,10 @@ def locations() -> None:
 @import_options
 @allow_similar_option
 def import_(file: Path, *, allow_similar: bool, **options: Any) -> None:
-    """Register locations from a CSV file.
+    """Register locations from a file.
 
     The first line names the columns: name, and optionally kind (warehouse or store), lat and lon (degrees), priority
-    (higher comes first), footfall, open (yes or no) and groups (separated by |). UTF-8; comma, semicolon or tab.
+    (higher comes first), footfall, open (yes or no) and groups (separated by |). CSV or .xlsx.
 
     \b
       name,kind,lat,lon,priority,footfall,open,groups
@@ -54,18 +63,23 @@ def import_(file: Path, *, allow_similar: bool, **options: Any) -> None:
     Each row replaces the description of its location: an empty cell sets the default. Locations that the file does not
     name are unchanged. Importing the same file again changes nothing. A running server uses it within a second.
 
+    First it looks at what would change, and asks on a terminal. Elsewhere closing a location needs --yes: without it
+    nothing is imported, and the exit code is 3. holdfast undo takes it back.
+
     The exit code is 1 if any row was bad; the good rows are imported all the same.
     """  # noqa: D301  # click needs the character, not the two
-    import_csv(locations_import(allow_similar=allow_similar), file, **options)
+    kind = locations_import(allow_similar=allow_similar)
+    import_file(kind, file, Origin("locations", file.name), names_are_meant=allow_similar, **options)
 
 
 @locations.command()
 @click.argument("name")
 @click.argument("to")
 @allow_similar_option
+@reason_option
 @partition_option
 @store_options
-def rename(name: str, to: str, *, allow_similar: bool, partition: str, **overrides: object) -> None:
+def rename(name: str, to: str, *, allow_similar: bool, reason: str, partition: str, **overrides: object) -> None:
     """Give a location another name.
 
     Requests, rules and files that still use the old name mean the same location, from the first moment on. Its SKUs
@@ -73,11 +87,12 @@ def rename(name: str, to: str, *, allow_similar: bool, partition: str, **overrid
     server. Reservations and the history keep the old word.
 
     \b
-      holdfast locations rename depo "Depot 1"
+      holdfast locations rename depo "Depot 1" --reason "as the drivers call it"
 
     main cannot be renamed: requests that name no location mean it.
     """  # noqa: D301  # click needs the character, not the two
-    done = run(_rename(quiet_settings(**overrides), partition, name, to, allow_similar=allow_similar))
+    renaming = _rename(quiet_settings(**overrides), partition, name, to, allow_similar=allow_similar, reason=reason)
+    done = run(renaming)
     say(f"{done.location} is {done.to} now; the old name leads there. {done.moved:,} SKUs moved.")
 
 
@@ -96,7 +111,9 @@ def delete(name: str, *, partition: str, **overrides: object) -> None:
     say(f"{run(_delete(quiet_settings(**overrides), partition, name))} is deleted.")
 
 
-async def _rename(settings: Settings, partition: str, name: str, to: str, *, allow_similar: bool) -> RenamedLocation:
+async def _rename(
+    settings: Settings, partition: str, name: str, to: str, *, allow_similar: bool, reason: str
+) -> RenamedLocation:
     columns = TextColumn("{task.description}", markup=False), TextColumn("{task.completed:,} SKUs", markup=False)
     shown = progress_console()
     with Progress(*columns, console=shown, disable=not shown.is_terminal, transient=True) as progress:
@@ -104,7 +121,7 @@ async def _rename(settings: Settings, partition: str, name: str, to: str, *, all
 
         async def ask(caller: Caller) -> RenamedLocation:
             return await rename_location(
-                caller, name, to, allow_similar=allow_similar, within_s=None,
+                caller, name, to, allow_similar=allow_similar, reason=reason, within_s=None,
                 report=lambda moved: progress.update(task, completed=moved),
             )  # fmt: skip
 

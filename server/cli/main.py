@@ -11,26 +11,39 @@ from server.telemetry.visible import visible
 
 COMMANDS: Final = {
     "allocate": "server.cli.allocate",
+    "backorders": "server.cli.daily.backorders",
+    "backup": "server.cli.backup",
     "barcodes": "server.cli.barcodes",
     "channels": "server.cli.channels.channels",
+    "config": "server.cli.config",
     "count": "server.cli.count",
     "demo": "server.cli.demo.demo",
+    "events": "server.cli.daily.events",
+    "history": "server.cli.history",
     "import": "server.cli.import_",
-    "inbox": "server.cli.inbox",
+    "inbox": "server.cli.daily.inbox",
     "keys": "server.cli.keys",
     "locations": "server.cli.locations",
     "move": "server.cli.move",
-    "orders": "server.cli.orders",
+    "orders": "server.cli.daily.orders",
     "outbox": "server.cli.outbox",
+    "partitions": "server.cli.partitions.partitions",
+    "receive": "server.cli.daily.receive",
     "rename": "server.cli.rename",
     "repair": "server.cli.repair",
     "report": "server.cli.report",
+    "restore": "server.cli.restore",
+    "return": "server.cli.daily.return_",
     "rules": "server.cli.rules",
     "serve": "server.cli.serve",
+    "shortages": "server.cli.daily.shortages",
     "show": "server.cli.show",
     "sources": "server.cli.sources",
+    "status": "server.cli.daily.status",
+    "supply": "server.cli.daily.supply",
     "time-zone": "server.cli.time_zone",
-    "transfers": "server.cli.transfers",
+    "transfers": "server.cli.daily.transfers",
+    "undo": "server.cli.undo",
     "verify": "server.cli.verify",
 }
 """The module of each command; the function in it has the module's last name."""
@@ -48,6 +61,15 @@ class _Commands(click.Group):
         module = COMMANDS[cmd_name]
         command: click.Command = getattr(import_module(module), module.rpartition(".")[2])
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; one that there is not comes with the nearest, which click finds among loaded ones only."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            raise click.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; the message of an error may repeat data, and is shown as text like all that is printed."""

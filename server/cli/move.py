@@ -1,4 +1,4 @@
-"""``holdfast move``: receive, adjust, count and move units from a CSV file; safe to run again."""
+"""``holdfast move``: receive, adjust, count and move units from a file; safe to run again."""
 
 import secrets
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from server.cli.csv.command import allow_similar_option, import_csv, import_options, reason_of
-from server.cli.csv.movements import movements_import
+from server.cli.files.command import allow_similar_option, import_file, import_options, reason_of
+from server.files.applying import Origin
+from server.files.movements import movements_import
 
 
 @click.command()
@@ -15,10 +16,10 @@ from server.cli.csv.movements import movements_import
 @click.option("--again", is_flag=True, help="Move again, even if this very file was run within the last day.")
 @allow_similar_option
 def move(file: Path, *, again: bool, allow_similar: bool, **options: Any) -> None:
-    """Receive, adjust, count and move units from a CSV file.
+    """Receive, adjust, count and move units from a file.
 
     The first line names the columns. Each row needs kind (receive, adjust, count, move), quantity, and sku. A receive
-    or count may name a barcode instead of the SKU; quantity then counts packs. UTF-8; comma, semicolon or tab.
+    or count may name a barcode instead of the SKU; quantity then counts packs. CSV or .xlsx.
 
     \b
     Optional columns:
@@ -34,7 +35,7 @@ def move(file: Path, *, again: bool, allow_similar: bool, **options: Any) -> Non
     \b
       kind,sku,barcode,quantity,location,from,to,reason
       receive,,18690000000033,2,main,,,PO-2041
-      move,TS-1001/SİYAH-M,,1,main,available,damaged,torn
+      move,TS-1001-SİYAH-M,,1,main,available,damaged,torn
 
     \b
       holdfast move delivery.csv
@@ -47,8 +48,11 @@ def move(file: Path, *, again: bool, allow_similar: bool, **options: Any) -> Non
     again. So run an interrupted one again. For a new delivery with the same content, add --again. Only a count has
     effect again where another file has counted the same SKU there since, and so have the rows behind it.
 
+    First it looks at what would change, and asks on a terminal. Elsewhere sudden numbers and new names need --yes:
+    without it nothing is done, and the exit code is 3. holdfast undo takes it back.
+
     The exit code is 1 if any row was bad or refused; the good rows are done all the same.
     """  # noqa: D301  # click needs the character, not the two
     salt = secrets.token_hex(8) if again else ""
     kind = movements_import(reason_of("move", file), salt, allow_similar=allow_similar)
-    import_csv(kind, file, **options)
+    import_file(kind, file, Origin("move", file.name), names_are_meant=allow_similar, **options)

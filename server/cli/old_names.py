@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from rich.table import Table
 from rich.text import Text
 
-from server.cli.common import counted
 from server.cli.terminal import console, print_json, say
+from server.files.wording import counted
 from server.store.repositories.old_names import OldName
 
 

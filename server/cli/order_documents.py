@@ -42,5 +42,5 @@ def refuse_misplaced(context: click.Context) -> None:
     """End a command that has options in front of the name of its part, where they would not count."""
     given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     if given:
-        part = context.invoked_subcommand
-        raise click.UsageError(f"Write --{given[0].removeprefix('as_').replace('_', '-')} behind {part}.")
+        written = {each.name: each.opts[0] for each in context.command.params}
+        raise click.UsageError(f"Write {written[given[0]]} behind {context.invoked_subcommand}.")

@@ -8,11 +8,12 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from server.cli.channels.common import time_text
 from server.cli.common import failure, json_option, partition_option, quiet_settings, run, store_options
 from server.cli.order_documents import opened_orders, refuse_misplaced
 from server.cli.terminal import console, print_json, say
+from server.cli.times import time_text
 from server.config.settings import Settings
+from server.domain.field_faults import faults_of
 from server.domain.intake import SETTLED, OutboxEntry, OutboxState
 from server.schemas.intake import CommandBody, CommandName, OutboxQuery
 from server.service import outbox as service
@@ -60,7 +61,7 @@ def outbox(
     if context.invoked_subcommand is not None:
         refuse_misplaced(context)
         return
-    query = OutboxQuery(state or msgspec.UNSET, order or msgspec.UNSET, limit)
+    query = OutboxQuery(state or msgspec.UNSET, order or msgspec.UNSET, limit=limit)
     found, complete = run(_read(quiet_settings(**overrides), partition, channel, query))
     if as_json:
         print_json([{"channel": name, **_as_json(entry)} for name, entry in found])
@@ -81,8 +82,8 @@ async def _read(
         found: list[tuple[str, OutboxEntry]] = []
         complete = True
         for name in [channel] if channel else enabled:
-            some, is_all = await service.commands(caller, name, query)
-            found, complete = found + [(name, entry) for entry in some], complete and is_all
+            page = await service.commands(caller, name, query)
+            found, complete = found + [(name, entry) for entry in page.found], complete and page.is_complete
     found.sort(key=lambda each: (-each[1].created_ms, each[1].id))
     return found[: query.limit], complete and len(found) <= query.limit
 
@@ -271,7 +272,8 @@ def _pieces(text: str) -> dict[str, Any]:
 async def _say(settings: Settings, partition: str, channel: str, fields: dict[str, Any]) -> tuple[str, bool]:
     try:
         body = msgspec.convert(fields, CommandBody)
-    except msgspec.ValidationError as error:
-        raise click.UsageError(str(error)) from None
+    except msgspec.ValidationError:
+        faults = faults_of(fields, CommandBody)
+        raise click.UsageError("\n".join(f"{fault.field} {fault.rule}" for fault in faults)) from None
     async with opened_orders(settings, partition) as caller:
         return await service.say(caller, channel, body)

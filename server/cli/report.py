@@ -10,8 +10,8 @@ from rich.text import Text
 
 from server.cli.channel_names import caller_of
 from server.cli.common import (
-    counted,
     failure,
+    json_option,
     named,
     opened_store,
     partition_option,
@@ -19,11 +19,12 @@ from server.cli.common import (
     run,
     store_options,
 )
-from server.cli.terminal import console, print_csv, progress_console, say
+from server.cli.terminal import console, print_csv, print_json, progress_console, say
 from server.config.settings import Settings
 from server.domain.calendars import Calendar
 from server.domain.daily_figures import Figures, date_of, day_of_date
 from server.domain.reports import MONTH_DAYS, By, Sales, SalesOrder, Velocity, VelocityOrder, ranked
+from server.files.wording import counted
 from server.insight import reports
 from server.service.checks import check_channel, check_location, check_sku
 from server.service.order_channels import check_allowed
@@ -45,7 +46,7 @@ _day: Final = click.DateTime(["%Y-%m-%d"])
 
 
 def _options(command: Any) -> Any:
-    return _csv_option(_limit_option(_location_option(partition_option(store_options(command)))))
+    return _csv_option(json_option(_limit_option(_location_option(partition_option(store_options(command))))))
 
 
 @click.group()
@@ -72,7 +73,7 @@ def report() -> None:
 @_options
 def sales(
     *, first: datetime | None, last: datetime | None, by: By, sku: str, channel: str, location: str, order: SalesOrder,
-    limit: int, as_csv: bool, partition: str, **overrides: object,
+    limit: int, as_csv: bool, as_json: bool, partition: str, **overrides: object,
 ) -> None:  # fmt: skip
     """Report units ordered, shipped, cancelled, returned and received.
 
@@ -85,8 +86,7 @@ def sales(
     days = (first.date() if first else None, last.date() if last else None)
     summed, period = run(_sales(quiet_settings(**overrides), partition, by, days, only))
     rows = [(key, *_figures(each)) for key, each in summed.ranked(order)]
-    if as_csv:
-        print_csv((by, *FIGURES), rows)
+    if _printed((by, *FIGURES), rows, period, as_csv=as_csv, as_json=as_json):
         return
     _print_table(f"Units by {by}, {period}", (by, *FIGURES), rows[:limit], ("all", *_figures(summed.total)))
     _print_left_out(len(rows), limit)
@@ -97,26 +97,27 @@ def sales(
 @click.option("--order", type=click.Choice(["best", "slowest", "cover"]), default="best", show_default=True)
 @_options
 def velocity(
-    *, skus: tuple[str, ...], order: VelocityOrder, location: str, limit: int, as_csv: bool, partition: str,
-    **overrides: object,
+    *, skus: tuple[str, ...], order: VelocityOrder, location: str, limit: int, as_csv: bool, as_json: bool,
+    partition: str, **overrides: object,
 ) -> None:  # fmt: skip
     """Report units per day, days of cover and turnover.
 
     Units per day are those of the last 7 and 28 days. Without SKUs, it reports all.
 
     \b
-      holdfast report velocity TS-1001-M
+      holdfast report velocity TS-1001-SİYAH-M
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
     found, period = run(_velocities(settings, partition, skus, location))
     if skus and not found:
         raise failure(f"None of these SKUs is known in partition {partition}. Check the names, or add --partition.")
-    _print_velocities(f"Velocity, {period}", ranked(found, order) if not skus else found, limit, as_csv=as_csv)
+    shown = ranked(found, order) if not skus else found
+    _print_velocities("Velocity", shown, period, limit, as_csv=as_csv, as_json=as_json)
 
 
 @report.command()
 @_options
-def cover(location: str, limit: int, as_csv: bool, partition: str, **overrides: object) -> None:
+def cover(*, location: str, limit: int, as_csv: bool, as_json: bool, partition: str, **overrides: object) -> None:
     """Report how long the stock lasts, the shortest first.
 
     Days of cover are those at the velocity of the last 28 days.
@@ -125,7 +126,7 @@ def cover(location: str, limit: int, as_csv: bool, partition: str, **overrides: 
       holdfast report cover --location main
     """  # noqa: D301  # click needs the character, not the two
     found, period = run(_velocities(quiet_settings(**overrides), partition, (), location))
-    _print_velocities(f"Days of cover, {period}", ranked(found, "cover"), limit, as_csv=as_csv)
+    _print_velocities("Days of cover", ranked(found, "cover"), period, limit, as_csv=as_csv, as_json=as_json)
 
 
 async def _sales(
@@ -199,13 +200,27 @@ def _figures(figures: Figures) -> tuple[int, ...]:
     return tuple(getattr(figures, name) for name in FIGURES)
 
 
-def _print_velocities(title: str, found: list[Velocity], limit: int, *, as_csv: bool) -> None:
+def _print_velocities(
+    title: str, found: list[Velocity], period: str, limit: int, *, as_csv: bool, as_json: bool
+) -> None:  # fmt: skip
     rows = [(each.sku, *(getattr(each, name) for name in VELOCITY)) for each in found]
-    if as_csv:
-        print_csv(("sku", *VELOCITY), rows)
+    if _printed(("sku", *VELOCITY), rows, period, as_csv=as_csv, as_json=as_json):
         return
-    _print_table(title, ("sku", *VELOCITY), rows[:limit])
+    _print_table(f"{title}, {period}", ("sku", *VELOCITY), rows[:limit])
     _print_left_out(len(rows), limit)
+
+
+def _printed(
+    names: Sequence[str], rows: Sequence[Sequence[object]], period: str, *, as_csv: bool, as_json: bool
+) -> bool:  # fmt: skip
+    """Print every row for programs, if that was asked for."""
+    if as_csv and as_json:
+        raise click.UsageError("Choose --csv or --json.")
+    if as_csv:
+        print_csv(names, rows)
+    if as_json:
+        print_json({"period": period, "rows": [dict(zip(names, row, strict=True)) for row in rows]})
+    return as_csv or as_json
 
 
 def _print_table(

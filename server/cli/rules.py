@@ -1,5 +1,6 @@
 """``holdfast rules``: rules of reordering and of safety stock, and the categories of SKUs."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -18,15 +19,16 @@ from server.cli.common import (
     run,
     store_options,
 )
-from server.cli.csv.categories import CATEGORIES
-from server.cli.csv.command import import_csv, import_options
+from server.cli.files.command import import_file, import_options
 from server.cli.terminal import console, print_json, say
 from server.config.settings import Settings
-from server.domain.limits import QUANTITY_MAX
+from server.domain.limits import DEFAULT_PARTITION, QUANTITY_MAX
 from server.domain.principal import LOCAL
 from server.domain.replenishment import ANY, Rule
 from server.domain.safety_stock import SafetyRule
 from server.domain.similar_names import did_you_mean
+from server.files.applying import Origin
+from server.files.categories import CATEGORIES
 from server.service.caller import local_caller
 from server.service.checks import InvalidError, check_category, check_location, check_sku
 from server.service.known_locations import check_known
@@ -97,13 +99,16 @@ def safety(
       holdfast rules safety --category shoes --location store-b --units 2
       holdfast rules safety --category shoes --location store-b --remove
 
-    A rule never takes units from a reservation: it keeps back available units only, and yields where units go missing.
-    A safety stock that was set by hand (holdfast import, a count) stays until it is set to 0.
+    Setting a rule prints the command that undoes it. A rule never takes units from a reservation: it keeps back
+    available units only, and yields where units go missing. A safety stock that was set by hand (holdfast import, a
+    count) stays until it is set to 0.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
     if remove or units is not None or percent is not None:
         rule = None if remove else SafetyRule(units=units or 0, percent=percent or 0)
-        run(_set_safety(settings, partition, (category, location), rule))
+        before = run(_set_safety(settings, partition, (category, location), rule))
+        if before != rule:
+            say(f"To undo it: {_safety_command(partition, (category, location), before)}", err=True)
         return
     if category is not None or location is not None:
         raise click.UsageError(
@@ -148,7 +153,7 @@ def replenishment(
     \b
       holdfast rules replenishment
       holdfast rules replenishment --reorder-point 5 --target 20
-      holdfast rules replenishment --sku TS-1001 --lead-time-days 3 --cover-days 14
+      holdfast rules replenishment --sku TS-1001-SİYAH-M --lead-time-days 3 --cover-days 14
 
     A rule is replaced as a whole: a figure that you leave out becomes 0. GET /v1/replenishment returns what to order.
     """  # noqa: D301  # click needs the character, not the two
@@ -179,21 +184,23 @@ def replenishment(
 @rules.command()
 @import_options
 def categories(file: Path, **options: Any) -> None:
-    """Set the category of SKUs from a CSV file.
+    """Set the category of SKUs from a file.
 
     Rules of safety stock can name a category. The first line names the columns: sku and category. An empty category
-    removes the SKU from its category. Other columns are ignored. UTF-8; comma, semicolon or tab.
+    removes the SKU from its category. Other columns are ignored, unless one looks as if it mattered (--ignore-columns).
+    CSV or .xlsx.
 
     \b
       sku,category
-      TS-1001/SİYAH-M,shirts
+      TS-1001-SİYAH-M,shirts
 
     \b
       holdfast rules categories categories.csv
 
-    SKUs that the file does not name are unchanged. The exit code is 1 if any row was bad.
+    SKUs that the file does not name are unchanged. On a terminal it shows what would change, and asks. Elsewhere SKUs
+    without stock need --yes, else the exit code is 3. It is 1 if any row was bad. holdfast undo takes it back.
     """  # noqa: D301  # click needs the character, not the two
-    import_csv(CATEGORIES, file, **options)
+    import_file(CATEGORIES, file, Origin("categories", file.name), **options)
 
 
 def _location(location: str | None) -> str:
@@ -222,7 +229,21 @@ async def _safety(settings: Settings, partition: str) -> Mapping[tuple[str, str]
         return await SafetyStore(store.client, Keyspace(partition)).rules()
 
 
-async def _set_safety(settings: Settings, partition: str, asked: Asked, rule: SafetyRule | None) -> None:
+def _safety_command(partition: str, asked: Asked, rule: SafetyRule | None) -> str:
+    """Write the command that sets a rule, or removes it."""
+    category, location = asked
+    words = ["holdfast", "rules", "safety"]
+    words += [] if category is None else ["--category", category]
+    words += [] if location is None else ["--location", location]
+    words += [] if partition == DEFAULT_PARTITION else ["--partition", partition]
+    if rule is None:
+        return shlex.join([*words, "--remove"])
+    words += ["--units", str(rule.units)] if rule.units or not rule.percent else []
+    return shlex.join([*words, *(["--percent", str(rule.percent)] if rule.percent else [])])
+
+
+async def _set_safety(settings: Settings, partition: str, asked: Asked, rule: SafetyRule | None) -> SafetyRule | None:
+    """Set a rule; return what was there before."""
     category, location = asked
     async with opened_store(settings, create=True) as store:
         await store.register(partition)
@@ -231,9 +252,11 @@ async def _set_safety(settings: Settings, partition: str, asked: Asked, rule: Sa
         )
         await _check_location(store, partition, where, rule)
         safety_store = SafetyStore(store.client, Keyspace(partition))
+        before = (await safety_store.rules()).get(where)
         await safety_store.set_rules({where: rule}, LOCAL.actor)
         if rule is not None and where[0] != ANY:
             await _note_category(safety_store, where[0])
+        return before
 
 
 async def _replenishment(settings: Settings, partition: str) -> Mapping[tuple[str, str], Rule]:

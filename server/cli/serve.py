@@ -5,7 +5,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,20 +19,23 @@ import server
 from server.app import Holdfast
 from server.cli.common import (
     INTERRUPTED,
+    checked_or_exit,
     data_dir_option,
     opened_store,
     run,
     setting,
-    settings_or_exit,
     store_url_option,
 )
 from server.cli.demo import sample
 from server.cli.demo.simulated_channels import SimulatedChannel
 from server.cli.demo.stage import NAMES, sellers_of
+from server.cli.reloads import Reloads
 from server.cli.terminal import say
 from server.config.file_limit import raise_file_limit
-from server.config.settings import Settings, redact_url
+from server.config.settings import ConfigError, Settings, redact_url
+from server.configuration import checked_settings, read_configuration
 from server.order_parts import opened_documents
+from server.reloading import NOTHING_CHANGED
 from server.store.keys import Keyspace
 from server.store.repositories.channels import ChannelStore
 from server.telemetry import logs, metrics
@@ -80,7 +83,7 @@ def serve(with_sample: bool, worker: int | None, replaces: str, **overrides: obj
       holdfast serve --port 9000 --data-dir /var/lib/holdfast --workers 2
       HOLDFAST_STORE_URL=rediss://user:password@host:6379/0 holdfast serve --host 0.0.0.0
     """  # noqa: D301  # click needs the character, not the two
-    settings = settings_or_exit(**overrides)
+    settings = checked_or_exit(checked_settings, overrides)
     logs.configure(settings.log_level, settings.log_format)
     before, now = raise_file_limit()
     if now != before and worker is None:
@@ -94,16 +97,19 @@ def serve(with_sample: bool, worker: int | None, replaces: str, **overrides: obj
 
 
 async def _serve(settings: Settings, *, with_sample: bool) -> None:
+    reloads = Reloads()
     async with _sampled(settings, with_sample=with_sample) as sampled:
         holdfast = Holdfast(sampled.settings)
         await holdfast.start()
         notice = False
+        reloads.begin(holdfast.reload)
         try:
             await sampled.prepare(holdfast.store_url)
             sampled.print_banner(holdfast.port, needs_key=not holdfast.state.authenticator.open)
             notice = await asked_to_stop()
             say("Stopping.")
         finally:
+            reloads.end()
             await holdfast.drain(notice=notice)
 
 
@@ -111,21 +117,24 @@ async def _serve_as_worker(settings: Settings, number: int, replaces: str) -> No
     """Serve as one of several. ``replaces``: what became of the worker before; empty: this is the first one."""
     if replaces:
         metrics.WORKER_RESTARTS.labels(replaces).inc()
-    holdfast = Holdfast(settings, worker=number)
+    holdfast, reloads = Holdfast(settings, worker=number), Reloads()
     notice, beating = False, asyncio.create_task(beat(_STANDARD_OUTPUT, settings.worker_hang_s), name="heartbeat")
     try:
         await holdfast.start()
         try:
             say(f"{READY} {OPEN if holdfast.state.authenticator.open else CLOSED}")
+            reloads.begin(holdfast.reload)
             # Standard input ends when the parent process is gone, however it ended.
             notice = await asked_to_stop(leashed=True)
         finally:
+            reloads.end()
             await holdfast.drain(notice=notice)
     finally:
         beating.cancel()
 
 
 async def _serve_workers(settings: Settings, *, with_sample: bool) -> None:
+    reloads = Reloads()
     async with _sampled(settings, with_sample=with_sample) as sampled:
         workers, notice = Workers(sampled.settings), False
         try:
@@ -133,10 +142,23 @@ async def _serve_workers(settings: Settings, *, with_sample: bool) -> None:
             await sampled.prepare(workers.store_url)
             access = await workers.start()
             sampled.print_banner(workers.port, needs_key=access != OPEN)
+            reloads.begin(lambda: _reload_workers(sampled.settings, workers))
             notice = await asked_to_stop()
             say("Stopping.")
         finally:
+            reloads.end()
             await workers.drain(notice=notice)
+
+
+async def _reload_workers(settings: Settings, workers: Workers) -> None:
+    """Have the workers take the configuration file over, if nothing is wrong with it."""
+    try:
+        configured = await asyncio.to_thread(read_configuration, settings, publishes=settings.role != "api")
+    except ConfigError as error:
+        log.error("configuration_not_reloaded", faults=list(error.faults), advice=NOTHING_CHANGED)  # noqa: TRY400
+        return
+    logs.configure(configured.file.settings.log_level or settings.log_level, settings.log_format)
+    await workers.reload(publishes=bool(configured.channels or configured.webhooks or configured.sources))
 
 
 @dataclass(frozen=True)
@@ -161,19 +183,20 @@ class _Sampled:
 
     def print_banner(self, port: int, *, needs_key: bool) -> None:
         """Print the address and who may call it; with the sample, also lines to try."""
-        settings = self.settings
-        say(*_banner(settings, port, needs_key=needs_key).split("\n"))
-        if not self.with_sample:
-            return
-        here = _url({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host), port)
-        say("", *sample.lines_to_try(here, needs_key=needs_key).split("\n"))
+        parts = [_banner(self.settings, port, needs_key=needs_key)]
+        if self.with_sample:
+            parts += self._to_try(_url(self.settings, port, _reachable(self.settings.host)), needs_key=needs_key)
+        say(*(line for part in parts for line in part.split("\n")))
+
+    def _to_try(self, here: str, *, needs_key: bool) -> Iterator[str]:
+        yield ""
+        yield sample.lines_to_try(here, needs_key=needs_key)
         if self.channels:
-            options = _options_of_store(settings)
-            seen = sample.channels_to_see(here, self.channels, needs_key=needs_key, options=options)
-            say(*seen.split("\n"))
-            say(*sample.sales_to_try(sellers_of(self.channels, here), options=options).split("\n"))
+            options = _options_of_store(self.settings)
+            yield sample.channels_to_see(here, self.channels, needs_key=needs_key, options=options)
+            yield sample.sales_to_try(sellers_of(self.channels, here), options=options)
         if self.remark:
-            say(self.remark)
+            yield self.remark
 
 
 @asynccontextmanager
@@ -206,8 +229,11 @@ def _banner(settings: Settings, port: int, *, needs_key: bool) -> str:
         access = "callers with an API key: holdfast keys new --scope reserve"
     else:
         access = "this machine only, without a key, until `holdfast keys new` creates the first"
+    here = _url(settings, port, _reachable(settings.host))
+    console = "" if settings.role == "publisher" else f"  console     {here}/console\n"
     return (
-        f"Holdfast {server.__version__} at {_url(settings.host, port)}\n"
+        f"Holdfast {server.__version__} at {_url(settings, port, settings.host)}\n"
+        f"{console}"
         f"  store       {store}\n"
         f"  durability  {settings.durability}: {DURABILITY[settings.durability]}\n"
         f"  open to     {access}\n"
@@ -222,8 +248,14 @@ def _options_of_store(settings: Settings) -> str:
     return "" if settings.data_dir == Settings().data_dir else f" --data-dir {shlex.quote(str(settings.data_dir))}"
 
 
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _reachable(host: str) -> str:
+    """Return where this machine reaches what listens at an address that may stand for all of its own."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def _url(settings: Settings, port: int, host: str) -> str:
+    scheme = "http" if settings.tls_cert is None else "https"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 async def asked_to_stop(*, leashed: bool = False) -> bool:

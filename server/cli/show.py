@@ -1,7 +1,6 @@
 """``holdfast show``: the stock of a SKU, and every change that led to it."""
 
-from collections.abc import AsyncIterator, Collection, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Any, Final
 
 import click
@@ -11,7 +10,6 @@ from rich.table import Table
 from server.cli import shortages
 from server.cli.common import (
     channels_of,
-    counted,
     failure,
     json_option,
     named,
@@ -21,17 +19,17 @@ from server.cli.common import (
     run,
     store_options,
 )
+from server.cli.on_channels import channels_table, read_channels
+from server.cli.sku_history import read_story, story_as_json, story_lines, story_table
 from server.cli.terminal import console, print_json
+from server.cli.times import shown_time
 from server.config.settings import Settings
-from server.domain.allocations import left
-from server.domain.changes import ChangeLine
 from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.shortages import newest_first
 from server.domain.stock import StockLevel
+from server.files.wording import counted
 from server.service.checks import check_sku
 from server.service.shortages import find_elsewhere
-from server.store.command_session import OpenStore
-from server.store.journal import journal
 from server.store.keys import Keyspace
 from server.store.ledger import slices
 from server.store.repositories import reservations, transfers
@@ -48,34 +46,34 @@ LEVELS_SHOWN: Final = 200
 """What a person can read; as JSON come all."""
 BUCKETS: Final = ("on_hand", "held", "committed", "damaged", "quality_control", "safety")
 
-Story = list[dict[str, Any]]
-
 
 @click.command()
 @click.argument("sku", required=False)
-@click.option("--history", is_flag=True, help="Add every change that the journal still has, oldest first.")
+@click.option("--history", is_flag=True, help="Add every change that is known, oldest first: who, what, why.")
+@click.option("--channels", is_flag=True, help="Add what each configured channel shows, should show, and why.")
 @partition_option
 @json_option
 @store_options
-def show(sku: str | None, history: bool, partition: str, as_json: bool, **overrides: object) -> None:
+def show(sku: str | None, history: bool, channels: bool, partition: str, as_json: bool, **overrides: object) -> None:
     """Explain the stock of a SKU.
 
     It shows the buckets at each location, and the reservations that hold units, with their deadlines. Without a SKU,
     show the totals of the partition.
 
     \b
-      holdfast show TS-1001-M
+      holdfast show TS-1001-SİYAH-M
       holdfast show "ÇANTA-SİYAH/38" --history
+      holdfast show TS-1001-SİYAH-M --channels
       holdfast show --json
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
     if sku is None:
-        if history:
-            raise click.UsageError("Add the SKU whose history to show.")
+        if history or channels:
+            raise click.UsageError(f"Add the SKU whose {'history' if history else 'channels'} to show.")
         totals = run(_totals(settings, partition))
         print_json(totals) if as_json else _print_totals(totals)
         return
-    explained = run(_explain(settings, partition, sku, with_history=history))
+    explained = run(_explain(settings, partition, sku, with_history=history, with_channels=channels))
     if not explained["levels"]:
         raise failure(
             f"{sku!r} has no stock record in partition {partition}. Check the name, or import or receive the SKU first."
@@ -98,7 +96,9 @@ async def _totals(settings: Settings, partition: str) -> dict[str, Any]:
         return {"partition": partition, "skus": len(skus), "places": places, **totals}
 
 
-async def _explain(settings: Settings, partition: str, asked: str, *, with_history: bool) -> dict[str, Any]:
+async def _explain(
+    settings: Settings, partition: str, asked: str, *, with_history: bool, with_channels: bool
+) -> dict[str, Any]:
     async with opened_store(settings) as store:
         sku = await named(store, partition, lambda: check_sku("SKU", asked))
         aliases = await read_aliases(store.client, Keyspace(partition))
@@ -107,7 +107,7 @@ async def _explain(settings: Settings, partition: str, asked: str, *, with_histo
         holders, truncated = await reservations.holders(
             store.client, Keyspace(partition), store.retention.packed(), sku, HOLDERS_MAX
         )
-        moving = await transfers.in_transit(store.client, Keyspace(partition), sku)
+        moving = await transfers.in_transit(store.client, Keyspace(partition), store.retention.packed(), sku)
         outlook = await read_outlook(store.client, Keyspace(partition), store.retention.packed(), sku)
         waiting = await find_waiters(store.client, Keyspace(partition), sku=sku, limit=HOLDERS_MAX, aliases=aliases)
         short = {f"{sku}\0{each.location}".encode(): each.lacks for each in found.levels if each.lacks}
@@ -120,7 +120,8 @@ async def _explain(settings: Settings, partition: str, asked: str, *, with_histo
             newest_first=newest_first(channels_of(settings, partition)),
         )
         elsewhere = await find_elsewhere(store.ledger(partition), lacking)
-        story = [each async for each in _history(store, partition, aliases.names(sku))] if with_history else []
+        story = await read_story(settings, store, partition, aliases.names(sku)) if with_history else None
+        shown = await read_channels(store, settings, partition, sku) if with_channels and found.levels else []
     return {
         "sku": sku,
         "partition": partition,
@@ -133,33 +134,10 @@ async def _explain(settings: Settings, partition: str, asked: str, *, with_histo
         "shortages": [shortages.as_json(each, elsewhere) for each in lacking],
         "in_transit": [_in_transit(each) for each in moving],
         "expected": [_expected(*each) for each in outlook.supply],
-        "as_of": _time(found.as_of_ms),
-        **({"history": story} if with_history else {}),
+        "as_of": shown_time(found.as_of_ms),
+        **({"channels": shown} if with_channels else {}),
+        **({} if story is None else story_as_json(story)),
     }
-
-
-async def _history(store: OpenStore, partition: str, names: Collection[str]) -> AsyncIterator[dict[str, Any]]:
-    async for _, changes in journal.read(store.client, Keyspace(partition)):
-        for change in changes:
-            for line in change.lines:
-                if line.sku in names:
-                    yield {
-                        "at": _time(change.at_ms),
-                        "operation": change.operation,
-                        "actor": change.actor,
-                        "channel": change.channel,
-                        "reservation_id": change.reservation_id,
-                        "location": line.location,
-                        "deltas": _deltas(line),
-                        "available": left(line.available, change.allocations_at(line)),
-                        "seq": line.seq,
-                        "notes": dict(change.notes),
-                    }
-
-
-def _deltas(line: ChangeLine) -> dict[str, int]:
-    moved = dict(zip(BUCKETS, line.deltas, strict=True)) | {"backordered": line.d_waiting + line.d_owed}
-    return {name: by for name, by in moved.items() if by}
 
 
 def _level(level: StockLevel, *, closed: bool) -> dict[str, Any]:
@@ -196,7 +174,7 @@ def _holder(holder: reservations.Holder) -> dict[str, Any]:
         "state": holder.state,
         "held": holder.held,
         "committed": holder.committed,
-        "expires_at": _time(holder.expires_at_ms) if holder.expires_at_ms else None,
+        "expires_at": shown_time(holder.expires_at_ms) if holder.expires_at_ms else None,
     }
 
 
@@ -206,7 +184,7 @@ def _in_transit(moving: transfers.InTransit) -> dict[str, Any]:
         "from": moving.source,
         "to": moving.destination,
         "quantity": moving.quantity,
-        "shipped_at": _time(moving.shipped_ms),
+        "shipped_at": shown_time(moving.shipped_ms),
     }
 
 
@@ -218,10 +196,6 @@ def _expected(supply_id: str, supply: ExpectedReceipt) -> dict[str, Any]:
         "expected_on": supply.expected_on.isoformat(),
         "reference": supply.reference,
     }
-
-
-def _time(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 # -- tables for people
@@ -255,8 +229,12 @@ def _print(explained: dict[str, Any], *, with_history: bool) -> None:
     for each in explained["expected"]:
         line = f"{each['expected']:,} expected at {each['location']} on {each['expected_on']}"
         out.print(f"{line} (expected receipt {each['supply_id']})", soft_wrap=True)
+    if "channels" in explained:
+        out.print(channels_table(explained["channels"]) if explained["channels"] else "No channel is configured.")
     if with_history:
-        out.print(_history_table(explained["history"]))
+        out.print(story_table(explained["history"]))
+        for line in story_lines(explained):
+            out.print(line, soft_wrap=True)
 
 
 def _print_levels(explained: dict[str, Any]) -> None:
@@ -308,18 +286,4 @@ def _holders_table(explained: dict[str, Any]) -> Table:
     for each in explained["holders"]:
         row = (each["reservation_id"], each["channel"], each["location"], each["state"])
         table.add_row(*row, str(each["held"] or ""), str(each["committed"] or ""), each["expires_at"] or "")
-    return table
-
-
-def _history_table(story: Story) -> Table:
-    names = ("time", "actor", "operation", "reservation", "location", "change")
-    table = Table(*names, title="History", title_justify="left")
-    for name in ("available", "seq"):
-        table.add_column(name, justify="right")
-    for each in story:
-        deltas = ", ".join(f"{name} {by:+,}" for name, by in each["deltas"].items())
-        notes = "".join(f" ({name}: {value})" for name, value in each["notes"].items())
-        who = " for ".join(filter(None, (each["actor"], each["channel"])))
-        row = (each["at"], who, each["operation"], each["reservation_id"], each["location"], deltas + notes)
-        table.add_row(*row, f"{each['available']:,}", str(each["seq"]))
     return table

@@ -10,9 +10,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from server.cli.channels.common import time_text
 from server.cli.common import (
-    counted,
     failure,
     heed_names,
     json_option,
@@ -23,8 +21,10 @@ from server.cli.common import (
     store_options,
 )
 from server.cli.terminal import console, print_json, say
+from server.cli.times import time_text
 from server.config.settings import Settings
 from server.domain.sources import WHOLE_LIST, SourceStatus
+from server.files.wording import counted
 from server.schemas.sources import DecisionBody, PlaceBody
 from server.service import sources as service
 from server.service.caller import Caller, local_caller
@@ -48,7 +48,7 @@ def sources() -> None:
     \b
       holdfast sources status
       holdfast sources waiting my-erp
-      holdfast sources confirm my-erp --place TS-1001-M main
+      holdfast sources confirm my-erp --place TS-1001-SİYAH-M main
     """  # noqa: D301  # click needs the character, not the two
 
 
@@ -74,6 +74,8 @@ def status(*, partition: str, as_json: bool, **overrides: object) -> None:
         for name, each in sorted(found.statuses.items()):
             if each.reason:
                 say(f"{name}: {each.reason}")
+            if each.is_late:
+                say(f"{name}: its numbers are late, and are taken for what its rules say.")
     else:
         say("No source was ever read. Add one in the configuration file; see docs/sources.md.")
     sys.exit(_exit_code(found))
@@ -103,7 +105,7 @@ def _exit_code(found: Standing) -> int:
 
 
 def _is_trouble(status: SourceStatus) -> bool:
-    return bool(status.circuit != "closed" or status.waiting or status.refused or status.reason)
+    return bool(status.circuit != "closed" or status.waiting or status.refused or status.reason or status.is_late)
 
 
 @sources.command()
@@ -175,7 +177,7 @@ def confirm(source: str, *, places: Sequence[tuple[str, str]], partition: str, *
     """Have numbers counted that wait, as the source says them.
 
     \b
-      holdfast sources confirm my-erp --place TS-1001-M main
+      holdfast sources confirm my-erp --place TS-1001-SİYAH-M main
       holdfast sources confirm my-erp     all that wait now
     """  # noqa: D301  # click needs the character, not the two
     body = _decision("confirmed", places)
@@ -191,7 +193,7 @@ def refuse(source: str, *, places: Sequence[tuple[str, str]], partition: str, **
     """Leave the stock as it is, as long as the source says the same numbers.
 
     \b
-      holdfast sources refuse my-erp --place TS-1001-M main
+      holdfast sources refuse my-erp --place TS-1001-SİYAH-M main
     """  # noqa: D301  # click needs the character, not the two
     body = _decision("refused", places)
     _asked(overrides, partition, lambda caller: service.decide(caller, source, body), "is refused")

@@ -8,10 +8,11 @@ import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from server.cli.common import counted, json_option, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.common import json_option, opened_store, partition_option, quiet_settings, run, store_options
 from server.cli.old_names import print_old_names
 from server.cli.terminal import console, print_json, progress_console, say
 from server.config.settings import Settings
+from server.files.wording import counted
 from server.store.audit.audit import AuditReport, audit
 from server.store.command_session import OpenStore
 from server.store.keys import Keyspace

@@ -1,15 +1,17 @@
 """Channels of the configuration file: ``[channels.NAME]``, with their options and references to their credentials."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from server.config.credentials import Credentials, CredentialSource
-from server.config.named_tables import Destination, Section, check_destination, read_tables
+from server.config.named_tables import Destination, Gathering, Section, check_destination, gathered, read_tables
 from server.config.toml_tables import ChannelConfigError, convert, table_of
 from server.domain.channels import ChannelRules, ChannelSettings, check_channel_name
 from server.domain.intake import OrderIntake
+from server.domain.mirrors import MirrorSettings, fault_of_locations
 from server.domain.spelling import fault, normal
 
 
@@ -21,12 +23,13 @@ class _Table(Destination, frozen=True, kw_only=True, forbid_unknown_fields=True)
     options: dict[str, Any] = {}
     credentials: dict[str, Any] = {}
     orders: dict[str, Any] = {}
+    mirror: dict[str, Any] | None = None
 
 
 _OWN: Final = sorted(_Table.__struct_fields__, key=Destination.__struct_fields__.__contains__)
 """Messages name a channel's own fields first, then those that every destination has."""
 RULES: Final = ChannelRules.__struct_fields__
-FIELDS: Final = tuple(name for name in _OWN if name not in {"options", "credentials", "orders"})
+FIELDS: Final = tuple(name for name in _OWN if name not in {"options", "credentials", "orders", "mirror"})
 """What may stand in a channel's table, beside its rules and the tables below it."""
 CHANNELS: Final = Section("channels", "channel", "my-shop", check_channel_name, (*_OWN, *RULES))
 
@@ -38,8 +41,8 @@ class ConfiguredChannel(NamedTuple):
     credentials: Credentials
 
 
-def read_channels(tables: object, source: CredentialSource) -> list[ConfiguredChannel]:
-    """Read ``[channels]``.
+def read_channels(tables: object, source: CredentialSource, faults: Gathering | None = None) -> list[ConfiguredChannel]:
+    """Read ``[channels]``; ``faults``: gathers what is wrong, and that is left out; None: it is raised.
 
     Raises
     ------
@@ -54,9 +57,13 @@ def read_channels(tables: object, source: CredentialSource) -> list[ConfiguredCh
         check_destination(where, own)
         rules = msgspec.structs.replace(rules, locations=_meant(where, rules.locations))
         credentials = source.credentials(table_of(name, "credentials"), own.credentials)
-        return ConfiguredChannel(_settings(name, rules, own, _orders(name, own.orders)), credentials)
+        settings = _settings(name, rules, own, _orders(name, own.orders), _mirror(where, name, own.mirror, rules))
+        return ConfiguredChannel(settings, credentials)
 
-    return read_tables(CHANNELS, tables, read)
+    channels = read_tables(CHANNELS, tables, read, faults)
+    with gathered(faults):
+        _check_mirrors([each.settings for each in channels])
+    return channels
 
 
 def _meant(where: str, locations: list[str]) -> list[str]:
@@ -85,7 +92,38 @@ def _orders(name: str, table: dict[str, Any]) -> OrderIntake:
     return convert(table_of(name, "orders"), table, OrderIntake)
 
 
-def _settings(name: str, rules: ChannelRules, table: _Table, orders: OrderIntake) -> ChannelSettings:
-    apart = {"credentials", "orders"}
+def _mirror(where: str, name: str, table: dict[str, Any] | None, rules: ChannelRules) -> MirrorSettings | None:
+    if table is None:
+        return None
+    mirror = convert(table_of(name, "mirror"), table, MirrorSettings)
+    mirror = msgspec.structs.replace(mirror, location=normal(mirror.location))
+    fault_there = fault_of_locations(mirror, rules.locations)
+    if fault_there:
+        raise ChannelConfigError(f"{where}: locations {fault_there}.")
+    return mirror
+
+
+def _check_mirrors(channels: Sequence[ChannelSettings]) -> None:
+    """Check that each location is the mirror of one channel.
+
+    Raises
+    ------
+    ChannelConfigError
+        Two channels would count at one location.
+
+    """
+    taken: dict[tuple[str, str], str] = {}
+    for channel in channels:
+        if channel.mirror is not None:
+            first = taken.setdefault((channel.partition, channel.mirror.location), channel.name)
+            if first != channel.name:
+                where = table_of(channel.name, "mirror")
+                raise ChannelConfigError(f"{where}: location is that of {first}'s mirror; give it one of its own.")
+
+
+def _settings(
+    name: str, rules: ChannelRules, table: _Table, orders: OrderIntake, mirror: MirrorSettings | None
+) -> ChannelSettings:
+    apart = {"credentials", "orders", "mirror"}
     own = {field: value for field, value in msgspec.structs.asdict(table).items() if field not in apart}
-    return ChannelSettings(name=name, rules=rules, orders=orders, **own)
+    return ChannelSettings(name=name, rules=rules, orders=orders, mirror=mirror, **own)

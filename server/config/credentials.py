@@ -50,6 +50,11 @@ class Credentials:
         """The names of the credentials."""
         return tuple(self._references)
 
+    @property
+    def files(self) -> list[Path]:
+        """The files that hold some of them."""
+        return [self._path(each.place) for each in self._references.values() if each.source == "file"]
+
     def read(self) -> dict[str, str]:
         """Read the values as they are now: a secret that was changed in its file counts from the next call on.
 
@@ -63,6 +68,10 @@ class Credentials:
         self._known.update(values.values())
         return values
 
+    def check(self, name: str) -> None:
+        """Check that one can be read; raises as :meth:`read`."""
+        self._known.add(self._value(name, self._references[name]))
+
     def mask(self, text: str) -> str:
         """Replace every value that was ever read in a text that others may see."""
         for value in sorted(self._known, key=len, reverse=True):
@@ -73,12 +82,15 @@ class Credentials:
         if reference.source == "env":
             value, place = self._environ.get(reference.place, ""), f"the variable {reference.place}"
         else:
-            path = self._folder / Path(reference.place).expanduser()
+            path = self._path(reference.place)
             value, place = self._content(name, path), f"the file {path}"
         value = value.rstrip("\r\n")
         if not value:
             raise ChannelConfigError(f"{self._where}: {name}: {place} is not set or empty. Put the credential there.")
         return value
+
+    def _path(self, place: str) -> Path:
+        return self._folder / Path(place).expanduser()
 
     def _content(self, name: str, path: Path) -> str:
         try:

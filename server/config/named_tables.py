@@ -6,7 +6,8 @@
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import Annotated, Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -43,8 +44,24 @@ class Section(NamedTuple):
     fields: tuple[str, ...]
 
 
-def read_tables(section: Section, tables: object, read: Callable[[str, str, dict[str, Any]], T]) -> list[T]:
+class Gathering(Protocol):
+    """What gathers faults, see :class:`server.config.faults.Faults`."""
+
+    def gathered(self) -> AbstractContextManager[None]:
+        """Do a part of the work; what is wrong there is kept."""
+
+
+def gathered(faults: Gathering | None) -> AbstractContextManager[None]:
+    """Do a part of the work; what is wrong there is kept, or raised where nobody gathers it."""
+    return nullcontext() if faults is None else faults.gathered()
+
+
+def read_tables(
+    section: Section, tables: object, read: Callable[[str, str, dict[str, Any]], T], faults: Gathering | None = None
+) -> list[T]:
     """Read every table of a section. ``read`` takes the name, the table's name in messages, and its fields.
+
+    ``faults``: gathers what is wrong, and the tables of that are left out; None: it is raised.
 
     Raises
     ------
@@ -52,11 +69,16 @@ def read_tables(section: Section, tables: object, read: Callable[[str, str, dict
         Something in it is unknown, missing or breaks its rule.
 
     """
-    if not isinstance(tables, dict):
-        raise ChannelConfigError(
-            f"{section.name} must be tables, one for each {section.noun}: [{section.name}.{section.example}]"
-        )
-    return [read(name, *_checked(section, name, table)) for name, table in tables.items()]
+    found: list[T] = []
+    with gathered(faults):
+        if not isinstance(tables, dict):
+            raise ChannelConfigError(
+                f"{section.name} must be tables, one for each {section.noun}: [{section.name}.{section.example}]"
+            )
+        for name, table in tables.items():
+            with gathered(faults):
+                found.append(read(name, *_checked(section, name, table)))
+    return found
 
 
 def _checked(section: Section, name: str, table: object) -> tuple[str, dict[str, Any]]:

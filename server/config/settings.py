@@ -6,8 +6,7 @@ A setting comes from, in this order: the command line, the environment (``HOLDFA
 import ipaddress
 import os
 import re
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -15,17 +14,16 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 from msgspec import Meta
 
-from server.config.channels import ConfiguredChannel, read_channels
-from server.config.credentials import CredentialSource
+from server.config.config_file import SETTINGS_PREFIX, ConfigFile, read_config_file
+from server.config.faults import ConfigError as ConfigError  # noqa: PLC0414  # by this name all others know it
+from server.config.faults import Faults
 from server.config.file_limit import streams_within
-from server.config.sources import ConfiguredSource, read_sources
-from server.config.toml_tables import ChannelConfigError, convert, refuse_unknown
-from server.config.webhooks import ConfiguredWebhook, read_webhooks
 from server.domain.channels import LEASE_S_MAX
-from server.domain.limits import BULK_AT_ONCE_MAX, LIFE_S_MAX, TTL_S_DEFAULT, TTL_S_MAX
+from server.domain.limits import BACKLOG_BATCHES_MIN, BULK_AT_ONCE_MAX, LIFE_S_MAX, TTL_S_DEFAULT, TTL_S_MAX
 from server.domain.similar_names import closest
+from server.domain.type_words import in_words
 
-PREFIX = "HOLDFAST_"
+PREFIX = SETTINGS_PREFIX
 
 Durability = Literal["durable", "fast", "replicated"]
 Role = Literal["all", "api", "publisher"]
@@ -34,10 +32,6 @@ Seconds = Annotated[float, Meta(gt=0, le=86_400 * 366)]
 
 
 _SENTINEL_LOGIN = re.compile(r"(sentinel_(?:username|password))=[^&#]*")
-
-
-class ConfigError(Exception):
-    """A setting is wrong; the message names it and what to write instead."""
 
 
 class SecretText(str):
@@ -67,6 +61,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    tls_cert: Path | None = None
+    """A certificate in PEM, and its chain behind it: the port speaks TLS. None: it speaks HTTP without."""
+    tls_key: Path | None = None
+    """Its key, without a passphrase."""
     metrics_host: str = "127.0.0.1"
     """Where metrics_port listens."""
     metrics_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
@@ -92,7 +90,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     queue_operations_max: Positive = 2_048
     """Operations that may wait for the store; beyond it the key with most of them is answered 503 overloaded."""
     queue_timeout_s: Seconds = 1.0
-    """How long an operation may wait unsent; then it is answered 503 overloaded and not processed."""
+    """How long an operation may wait unsent; then it is answered 503 store_unavailable and not processed."""
+    queue_wait_s: Annotated[float, Meta(ge=0)] = 0.03
+    """How long operations may wait in a backlog, about; beyond it the key with most of them is answered overloaded."""
     bulk_requests_per_key_max: Positive = 1
     """Bulk requests of one key that a process carries out at once; a further one waits as long as an operation may."""
     reports_per_key_max: Positive = 2
@@ -101,8 +101,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How long to wait for the store's reply; then the answer is 503 outcome_unknown."""
     body_timeout_s: Seconds = 10.0
     """How long a caller may take to send a body."""
+    cors_origins: str = ""
+    """Origins of web pages that may call the API from a browser, by commas; *: all. Empty: none."""
+    console_idle_s: Annotated[int, Meta(ge=60)] = 4 * 3_600
+    """How long a session of the console lives without a request of its person."""
+    console_session_s: Annotated[int, Meta(ge=60)] = 24 * 3_600
+    """How long it lives at most."""
     express_lane: bool = True
     """Answer whole requests of the hot routes without aiohttp's machinery."""
+    copied_places_max: Annotated[int, Meta(ge=0)] = 200_000
+    """Places (a SKU at a location) that a process keeps for those who allow an age; 0: none, the store is asked."""
     keepalive_timeout_s: Seconds = 75.0
     """How long an idle connection is kept."""
     first_request_timeout_s: Seconds = 10.0
@@ -146,6 +154,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How long addresses and contacts are kept after their order has ended."""
     journal_retention_s: Annotated[int, Meta(ge=3_600)] = 86_400
     """How long the journal is kept at least; GET /v1/changes can resume that far back."""
+    history_retention_s: Annotated[int, Meta(ge=0)] = 400 * 86_400
+    """How long the history is kept in the documents database; 0: none is."""
+    history_memory_share: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
+    """What a journal that the history has not read may take of the store's memory beyond its retention."""
     sweep_interval_s: Annotated[float, Meta(gt=0, le=60)] = 0.05
     """How often expired holds are looked for."""
     audit_interval_s: Annotated[float, Meta(ge=0)] = 3_600.0
@@ -159,9 +171,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     store_check: bool = True
     """Refuse a store whose settings cannot keep the guarantees. Turn off only for a store that hides its settings."""
+    url: str = ""
+    """Of a server elsewhere that commands for daily work ask, in place of a store."""
+    key: SecretText = SecretText("")
+    """The API key that they send there."""
+    key_file: Path | None = None
+    """A file that has it instead."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"
     """auto: text on a terminal, JSON lines elsewhere."""
+    access_log: Literal["off", "sampled", "all"] = "sampled"
+    """A line for each request that was refused, and for some of the others or all; off: none."""
+    access_log_every: Positive = 100
+    """sampled: of the requests that were answered well, one of so many has a line."""
     slow_request_ms: Annotated[int, Meta(ge=0)] = 1_000
     """Requests slower than this are logged; 0: none."""
     tracing: bool = False
@@ -183,9 +205,27 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return {"bulk": self.bulk_requests_per_key_max, "reports": self.reports_per_key_max}
 
     @property
+    def console_lives_s(self) -> dict[str, int]:
+        """How long sessions live, by the names that ``ConsoleSessions`` has for it."""
+        return {"idle_s": self.console_idle_s, "life_s": self.console_session_s}
+
+    @property
     def bulk_at_once(self) -> int:
-        """How many operations of a bulk request wait together: all those of a key leave half of the queue."""
-        return max(1, min(BULK_AT_ONCE_MAX, self.queue_operations_max // (2 * self.bulk_requests_per_key_max)))
+        """How many operations of a bulk request wait together: all those of a key leave half of the shortest queue."""
+        waiting = min(self.queue_operations_max, BACKLOG_BATCHES_MIN * self.batch_operations_max)
+        return max(1, min(BULK_AT_ONCE_MAX, waiting // (2 * self.bulk_requests_per_key_max)))
+
+    @property
+    def batcher_bounds(self) -> dict[str, Any]:
+        """The bounds of what goes to the store, by the names that the batcher has for them."""
+        return {
+            "operations_max": self.batch_operations_max,
+            "lines_max": self.batch_lines_max,
+            "queue_max": self.queue_operations_max,
+            "queue_timeout_s": self.queue_timeout_s,
+            "queue_wait_s": self.queue_wait_s,
+            "reply_timeout_s": self.reply_timeout_s,
+        }
 
     @property
     def channels_beside(self) -> frozenset[str] | None:
@@ -250,33 +290,55 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: object)
         A value breaks its rule, or a ``HOLDFAST_`` variable is not a setting's name (the message has the nearest one).
 
     """
-    environ = os.environ if environ is None else environ
+    settings, faults = read_settings(environ, **overrides)
+    faults.raise_if_any()
+    return settings
+
+
+def read_settings(environ: Mapping[str, str] | None = None, **overrides: object) -> tuple[Settings, Faults]:
+    """Read the settings as :func:`load_settings`, and all that is wrong; what is wrong has its default."""
     fields = {field.name: field for field in msgspec.structs.fields(Settings)}
-    values: dict[str, object] = {}
-    for variable, text in environ.items():
+    values, faults = dict[str, object](), Faults()
+    for variable, text in (os.environ if environ is None else environ).items():
+        name = variable[len(PREFIX) :].lower()
         if not variable.startswith(PREFIX):
             continue
-        name = variable[len(PREFIX) :].lower()
-        if name not in fields:
-            close = closest(name, fields)
-            question = f"; did you mean {PREFIX}{close.upper()}?" if close else "."
-            raise ConfigError(
-                f"{variable} is not a setting{question} Names that begin with {PREFIX} are reserved for settings;"
-                " a credential of a channel needs another name."
-            )
-        if text != "":
-            values[name] = _convert(variable, text, fields[name].type)
+        with faults.gathered():
+            if name not in fields:
+                raise ConfigError(_unknown(variable, fields))
+            if text != "":
+                values[name] = _convert(variable, text, fields[name].type)
     for name, value in overrides.items():
-        if value is not None:
-            values[name] = _convert("--" + name.replace("_", "-"), str(value), fields[name].type)
-    return msgspec.convert(values, Settings, dec_hook=_from_text)
+        with faults.gathered():
+            if value is not None:
+                values[name] = _convert("--" + name.replace("_", "-"), str(value), fields[name].type)
+    return msgspec.convert(values, Settings, dec_hook=_from_text), faults
+
+
+def _unknown(variable: str, fields: Iterable[str]) -> str:
+    close = closest(variable[len(PREFIX) :].lower(), fields)
+    question = f"; did you mean {PREFIX}{close.upper()}?" if close else "."
+    return (
+        f"{variable} is not a setting{question} Names that begin with {PREFIX} are reserved for settings;"
+        " a credential of a channel needs another name."
+    )
+
+
+def unheeded(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Name variables that look as if they were meant as settings, and are none: they are in no release."""
+    names = os.environ if environ is None else environ
+    return sorted(
+        name
+        for name in names
+        if not name.startswith(PREFIX) and re.sub(r"[^A-Z]", "", name.upper()).startswith(PREFIX.rstrip("_"))
+    )
 
 
 def _convert(source: str, text: str, wanted: object) -> object:
     try:
         return msgspec.convert(text, wanted, strict=False, dec_hook=_from_text)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{source}={_shown(text)}: {error}.") from None
+    except msgspec.ValidationError:
+        raise ConfigError(f"{source}={_shown(text)}: must be {in_words(wanted)}.") from None
 
 
 def _from_text(wanted: type, text: object) -> object:
@@ -287,27 +349,9 @@ def _from_text(wanted: type, text: object) -> object:
     raise NotImplementedError(f"no setting is a {wanted}")
 
 
-class ConfiguredKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An API key of the TOML file: the SHA-256 of its secret, never the secret."""
-
-    id: str
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-    scopes: list[Literal["read", "reserve", "stock", "admin", "metrics"]]
-    partition: str = "default"
-    name: str = ""
-
-
-class ConfigFile(msgspec.Struct, frozen=True):
-    """The TOML file that ``HOLDFAST_CONFIG`` names."""
-
-    keys: list[ConfiguredKey] = []
-    channels: list[ConfiguredChannel] = []
-    webhooks: list[ConfiguredWebhook] = []
-    sources: list[ConfiguredSource] = []
-
-
-class _Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    keys: list[ConfiguredKey] = []
+def read_file(path: Path | None, *, credentials: bool) -> tuple[ConfigFile, Faults]:
+    """Read the TOML file as :func:`load_config_file`, and all that is wrong in it, which is left out."""
+    return read_config_file(path, os.environ, _variables(), credentials=credentials)
 
 
 def load_config_file(
@@ -323,23 +367,15 @@ def load_config_file(
         The file cannot be read, is not TOML, holds something unknown, or refers to a credential that is missing.
 
     """
-    if path is None:
-        return ConfigFile()
-    try:
-        tables = tomllib.loads(path.read_text("utf-8"))
-        refuse_unknown("the file", tables, ConfigFile.__struct_fields__, "table")
-        keys = convert("[[keys]]", {"keys": tables.get("keys", [])}, _Keys).keys
-        source = CredentialSource(os.environ if environ is None else environ, path.absolute().parent, PREFIX)
-        channels = read_channels(tables.get("channels", {}), source)
-        webhooks = read_webhooks(tables.get("webhooks", {}), source)
-        sources = read_sources(tables.get("sources", {}), source)
-        references = [each.credentials for each in channels] + [each.credentials for each in webhooks]
-        references += [each.credentials for each in sources]
-        for each in references if credentials else ():
-            each.read()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ChannelConfigError) as error:
-        raise ConfigError(f"{path}: {error}") from None
-    return ConfigFile(keys, channels, webhooks, sources)
+    file, faults = read_config_file(
+        path, os.environ if environ is None else environ, _variables(), credentials=credentials
+    )
+    faults.raise_if_any()
+    return file
+
+
+def _variables() -> dict[str, str]:
+    return {name: PREFIX + name.upper() for name in Settings.__struct_fields__}
 
 
 def worker_environment(metrics_dir: Path) -> dict[str, str]:

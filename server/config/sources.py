@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from server.config.credentials import Credentials, CredentialSource
-from server.config.named_tables import Destination, Section, check_destination, read_tables
+from server.config.named_tables import Destination, Gathering, Section, check_destination, read_tables
 from server.config.toml_tables import convert, table_of
 from server.domain.sources import SourceRules, SourceSettings, check_source_name
 
@@ -31,8 +31,8 @@ class ConfiguredSource(NamedTuple):
     credentials: Credentials
 
 
-def read_sources(tables: object, source: CredentialSource) -> list[ConfiguredSource]:
-    """Read ``[sources]``.
+def read_sources(tables: object, source: CredentialSource, faults: Gathering | None = None) -> list[ConfiguredSource]:
+    """Read ``[sources]``; ``faults``: gathers what is wrong, and that is left out; None: it is raised.
 
     Raises
     ------
@@ -49,4 +49,4 @@ def read_sources(tables: object, source: CredentialSource) -> list[ConfiguredSou
         fields = {field: value for field, value in msgspec.structs.asdict(own).items() if field != "credentials"}
         return ConfiguredSource(SourceSettings(name=name, rules=rules, **fields), credentials)
 
-    return read_tables(SOURCES, tables, read)
+    return read_tables(SOURCES, tables, read, faults)

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from server.config.credentials import Credentials, CredentialSource
-from server.config.named_tables import Destination, Section, check_destination, read_tables
+from server.config.named_tables import Destination, Gathering, Section, check_destination, read_tables
 from server.config.toml_tables import ChannelConfigError, convert
 from server.domain.alerts import ALERTS, PLACE_ALERTS, Alert
 from server.domain.webhooks import SOURCE, WebhookSettings, check_webhook_name
@@ -35,8 +35,8 @@ class ConfiguredWebhook(NamedTuple):
     credentials: Credentials
 
 
-def read_webhooks(tables: object, source: CredentialSource) -> list[ConfiguredWebhook]:
-    """Read ``[webhooks]``.
+def read_webhooks(tables: object, source: CredentialSource, faults: Gathering | None = None) -> list[ConfiguredWebhook]:
+    """Read ``[webhooks]``; ``faults``: gathers what is wrong, and that is left out; None: it is raised.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def read_webhooks(tables: object, source: CredentialSource) -> list[ConfiguredWe
         given = {credential: table[credential] for credential in CREDENTIALS if credential in table}
         return ConfiguredWebhook(_settings(name, own), source.credentials(where, given))
 
-    return read_tables(WEBHOOKS, tables, read)
+    return read_tables(WEBHOOKS, tables, read, faults)
 
 
 def _settings(name: str, table: _Table) -> WebhookSettings:

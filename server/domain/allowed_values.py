@@ -1,45 +1,29 @@
-"""Which values a field may have, where a message of msgspec's only says that it has another one."""
+"""Which values a field may have, for messages."""
 
 import re
 from collections.abc import Iterator
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from msgspec import inspect
 
-_NOT_ALLOWED: Final = re.compile(r"^Invalid (?:enum )?value (?P<value>.*?) - at `(?P<path>\$.*)`$", re.DOTALL)
 _STEP: Final = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[[^]]*\]")
-
-
-def with_allowed(error: msgspec.ValidationError, wanted: Any) -> msgspec.ValidationError:
-    """Return an error that names the allowed values, where it is about one that is none; else the same error."""
-    found = _NOT_ALLOWED.match(str(error))
-    if found is None:
-        return error
-    path = found["path"]
-    rule = f"must be {choices(type_at(_type_of(wanted), path))}, not {found['value']}"
-    return msgspec.ValidationError(f"{rule} - at `{path}`")
-
-
-@cache
-def _type_of(wanted: Any) -> inspect.Type:
-    return inspect.type_info(wanted)
 
 
 def type_at(here: inspect.Type, path: str) -> inspect.Type:
     """Follow a path of msgspec's, such as ``$.receivers[0].url``, from a type to the type that it leads to."""
     for step in _STEP.finditer(path):
-        below = tuple(each for kind in _kinds(here) for each in _below(kind, step[1]))
+        below = tuple(each for kind in kinds(here) for each in _below(kind, step[1]))
         here = inspect.UnionType(below) if below else inspect.AnyType()
     return here
 
 
-def _kinds(here: inspect.Type) -> Iterator[inspect.Type]:
+def kinds(here: inspect.Type) -> Iterator[inspect.Type]:
     """Go through the types that a union is made of, or the one that it is."""
     if isinstance(here, inspect.UnionType):
         for each in here.types:
-            yield from _kinds(each)
+            yield from kinds(each)
+    elif isinstance(here, inspect.Metadata):
+        yield from kinds(here.type)
     else:
         yield here
 
@@ -58,7 +42,7 @@ def _below(kind: inspect.Type, name: str | None) -> Iterator[inspect.Type]:
 def choices(here: inspect.Type) -> str:
     """Return the values that a type allows, in words."""
     found: dict[object, None] = {}
-    for kind in _kinds(here):
+    for kind in kinds(here):
         if isinstance(kind, inspect.LiteralType):
             found |= dict.fromkeys(kind.values)
         elif isinstance(kind, inspect.EnumType):

@@ -17,6 +17,8 @@ class LineRefusal(msgspec.Struct, array_like=True, frozen=True):
     ``counter``: for ``out_of_range``, what would leave its range: a bucket, ``available``, ``allocation``, or
     ``shortage``, the units that an order takes though they are not there. For ``similar_name`` and
     ``unregistered_location`` what is not known, ``sku`` or ``location``; ``similar`` is the known name that is like it.
+    For ``quota_exceeded`` the ``key`` or the ``customer`` that has no room; ``limit``: how many units it may hold, of
+    which ``available`` are free, below zero after the limit was lowered; 0: none, for it is not the key's to grow.
     For ``exceeds_remaining``, ``line`` says that there is no such line; there are ``lines_there``, numbered from 1.
     """
 
@@ -28,6 +30,7 @@ class LineRefusal(msgspec.Struct, array_like=True, frozen=True):
     counter: str = ""
     similar: str = ""
     lines_there: int = 0
+    limit: int = 0
 
 
 class Refused(msgspec.Struct, array_like=True, frozen=True, tag="refused"):

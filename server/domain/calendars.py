@@ -82,6 +82,11 @@ class Calendar:
         self._from_ms = [each.from_ms for each in self.seams]
         self._zones = [zone_of(each.time_zone) for each in self.seams]
 
+    @property
+    def begins_ms(self) -> int:
+        """Since when the newest zone is in force, milliseconds since 1970; 0: none was ever set."""
+        return self._from_ms[-1] if self._from_ms else 0
+
     def zone_at(self, time_ms: int) -> str:
         """Return the name of the zone that is in force at a time."""
         place = bisect_right(self._from_ms, time_ms)

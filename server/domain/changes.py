@@ -48,7 +48,8 @@ class Change(msgspec.Struct, array_like=True, frozen=True):
     """One operation that took effect. ``at_ms`` is on the store's clock.
 
     ``reservation_id``, ``channel`` and ``state`` (the one reached) are empty for movements of stock.
-    ``lines`` is empty for an extend. ``notes`` are (name, value) pairs.
+    ``lines`` is empty for an extend. ``notes`` are (name, value) pairs. ``quota`` and ``customer_ref`` are of a new
+    reservation that counts for the quota of a key.
     """
 
     operation: str
@@ -59,6 +60,8 @@ class Change(msgspec.Struct, array_like=True, frozen=True):
     state: str
     lines: list[ChangeLine]
     notes: list[tuple[str, str]]
+    quota: str = ""
+    customer_ref: str = ""
 
     def allocations_at(self, line: ChangeLine) -> Sequence[Allocation]:
         """Return the allocations at the (SKU, location) of a line after the change; empty where there are none."""

@@ -11,8 +11,10 @@ import msgspec
 from msgspec import Meta
 
 from server.domain.components import Component
+from server.domain.field_faults import faults_of
 from server.domain.intake import IntakeStatus, OrderIntake
 from server.domain.limits import DEFAULT_PARTITION, LOCATION_BYTES_MAX, NAME_BYTES_MAX, QUANTITY_MAX
+from server.domain.mirrors import MirrorSettings, MirrorStatus
 
 CHANNEL_PATTERN: Final = rf"[a-z0-9][a-z0-9_.-]{{0,{NAME_BYTES_MAX - 1}}}"
 """A channel's name becomes part of a store key and a metric's label."""
@@ -40,7 +42,8 @@ class ChannelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     ``locations`` empty: all of them. ``buffer`` units are kept back, and ``percent`` of the rest are published: 0 if
     that is less than ``min_publish``, and never more than ``cap``. ``cadence_s`` 0: at once; else every so many
-    seconds, but a fall to zero is published at once. ``reconcile_every_s`` 0: only on request.
+    seconds, but a fall to zero is published at once. ``reconcile_every_s`` 0: only on request. ``paused``: nothing is
+    published, and what changes waits.
     """
 
     locations: list[LocationName] = []
@@ -50,6 +53,7 @@ class ChannelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     cap: NonNegative | None = None
     cadence_s: CadenceS = 0.0
     reconcile_every_s: ReconcileEveryS = 86_400.0
+    paused: bool = False
 
     def __post_init__(self) -> None:
         if len(set(self.locations)) < len(self.locations):
@@ -94,7 +98,8 @@ def _fault(field: str, value: object) -> str:
     try:
         msgspec.convert({field: value}, ChannelRules)
     except msgspec.ValidationError as error:
-        return str(error).partition(" - at `$")[0].replace("`", "").removeprefix(field + " ")
+        first = str(error).partition(" - at `$")[0].replace("`", "").removeprefix(field + " ")
+        return next((fault.rule for fault in faults_of({field: value}, ChannelRules)), first)
     return ""
 
 
@@ -103,7 +108,7 @@ class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``listings``: "listed" sends the SKUs that have a listing; "all" sends every SKU, under its own name where it has
     none. ``allow_private`` names hosts that may be called although their address is private, and without TLS.
-    ``orders``: whether and how its orders come in.
+    ``orders``: whether and how its orders come in. ``mirror``: where what it holds itself is counted; None: nowhere.
     """
 
     name: str
@@ -115,6 +120,7 @@ class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     allow_private: list[str] = []
     timeout_s: float = 15.0
     orders: OrderIntake = OrderIntake()
+    mirror: MirrorSettings | None = None
 
 
 def is_channel_name(name: str) -> bool:
@@ -260,6 +266,17 @@ class LastReconcile(msgspec.Struct, frozen=True):
     read_back: bool = True
 
 
+class LastTest(msgspec.Struct, frozen=True):
+    """What came of the last test of the connection: whether the channel answered, and its ``reason`` where it did not.
+
+    ``answered`` None: nobody knows yet, since the channel cannot be read. ``reason`` says what was done in its place.
+    """
+
+    finished_ms: int
+    answered: bool | None
+    reason: str = ""
+
+
 class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The status of a channel, as its publisher last wrote it. Ages are seconds, times milliseconds since 1970.
 
@@ -267,7 +284,9 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     sent. ``lag_p50_s`` and ``lag_p99_s``: from change to the channel's own confirmation, over the last thousand, None
     where there was none. ``cursor``: the journal id up to which all is confirmed. ``refused_prices`` of the
     ``dead_letters`` are about a price alone. ``lists_all``: every SKU is listed, under its own name if need be.
-    ``intake`` None: no orders come in from it. ``signed_out``: a person has to sign in.
+    ``intake`` None: no orders come in from it. ``signed_out``: a person has to sign in. ``quantity_max``: greater
+    quantities are shown as this one. ``mirror`` None: what it holds itself is not counted. ``paused``: by its
+    rules. ``test`` None: the connection was not tested.
     """
 
     publisher: str
@@ -290,6 +309,10 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     lists_all: bool = False
     intake: IntakeStatus | None = None
     signed_out: bool = False
+    quantity_max: int | None = None
+    mirror: MirrorStatus | None = None
+    paused: bool = False
+    test: LastTest | None = None
 
     def is_current(self, now_ms: int) -> bool:
         """Whether a publisher runs. A time ahead of the clock was written while that was fast, so it says nothing."""

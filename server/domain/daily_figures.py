@@ -17,7 +17,7 @@ _CANCELS: Final = frozenset({"cancel", "edit"})
 """Operations that cancel units. An edit does either, line by line."""
 
 
-class Figures(msgspec.Struct, array_like=True):
+class Figures(msgspec.Struct, array_like=True, gc=False):
     """Units of one day; all but ``other`` only grow. Kept in the store: new fields come at the end.
 
     ``ordered``: committed, or owed until they arrive, shipped or not. ``other``: signed changes of ``on_hand`` by

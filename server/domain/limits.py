@@ -26,12 +26,16 @@ RECORD_LINES_MAX: Final = 200
 """Lines of one reservation including those that relocations added."""
 FLAGS_MAX: Final = 16
 RESERVATIONS_PER_BATCH_MAX: Final = 500
+BACKLOG_BATCHES_MIN: Final = 2
+"""Batches that may always wait for the store, however slow it is: one for each of a process's two connections to it."""
 BULK_AT_ONCE_MAX: Final = 32
 """Operations of one bulk request that wait for the store together: some 2 ms of this process's time."""
 MOVEMENTS_PER_CALL_MAX: Final = 1_000
 BARCODES_PER_CALL_MAX: Final = 1_000
 """One write of them takes less than a millisecond of the store's time."""
 SKUS_PER_QUERY_MAX: Final = 1_000
+AGE_MS_MAX: Final = 60_000
+"""How old an answer may be that a caller takes from memory."""
 PLACES_PER_SKU_MAX: Final = 10_000
 """Locations at which one SKU can be known; ``lua/lib/range.lua`` sees to it. A chain of 5,000 stores has room."""
 RECEIPTS_PER_SKU_MAX: Final = 10_000
@@ -53,6 +57,11 @@ LIFE_S_MAX: Final = 7 * 86_400
 
 BODY_BYTES_MAX: Final = 64 * 1024
 BULK_BODY_BYTES_MAX: Final = 1024 * 1024
+FILE_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Of a file that is sent to ``/v1/files``; a command reads larger ones."""
+FILE_ROWS_MAX: Final = 200_000
+FILE_COLUMNS_MAX: Final = 256
+"""The same in rows, and in columns that are not known."""
 
 DEFAULT_LOCATION: Final = "main"
 DEFAULT_PARTITION: Final = "default"

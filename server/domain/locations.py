@@ -1,11 +1,14 @@
 """Locations: warehouses and stores, their attributes, and their distance from a position."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from math import asin, cos, inf, radians, sin, sqrt
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
+
+from server.domain.limits import NAME_BYTES_MAX
 
 EARTH_RADIUS_KM: Final = 6371.0088
 """The mean radius: great circles on it are within half a percent of the way on the real earth."""
@@ -19,6 +22,8 @@ LOCATIONS_MAX: Final = 5_000
 """Locations that can be registered in one partition: every server process keeps all of them in memory."""
 
 Kind = Literal["warehouse", "store"]
+ConfiguredGroups = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(max_length=GROUPS_MAX)]
+"""Groups of a location that the configuration names, see :func:`check_groups`."""
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -33,7 +38,8 @@ class Location(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``priority``: higher comes first. ``footfall``: visitors, in whatever unit the merchant counts them.
     ``open`` false: it takes no new reservations; those that exist stay as they are. ``renamed_to``: it is called so
-    now, and is registered under both names while its SKUs move.
+    now, and is registered under both names while its SKUs move. ``filled_by``: the channel or source that has
+    last filled it alone, as an actor, see :mod:`server.domain.mirrors`; empty: none has.
     """
 
     name: str
@@ -44,6 +50,7 @@ class Location(msgspec.Struct, frozen=True, omit_defaults=True):
     open: bool = True
     groups: tuple[str, ...] = ()
     renamed_to: str = ""
+    filled_by: str = ""
 
 
 class LocationsChanged(msgspec.Struct, frozen=True):
@@ -70,6 +77,20 @@ class ClosedLocations(msgspec.Struct, frozen=True):
         if change.version <= self.version:
             return self
         return ClosedLocations(change.version, (self.names - change.opened) | change.closed)
+
+
+def check_groups(groups: Collection[str]) -> None:
+    """Refuse what cannot be the name of a group.
+
+    Raises
+    ------
+    ValueError
+        One cannot; the message has the rule, and not the name.
+
+    """
+    for group in groups:
+        if not group.isprintable() or not 0 < len(group.encode("utf-8", "replace")) <= NAME_BYTES_MAX:
+            raise ValueError(f"groups must each have 1 to {NAME_BYTES_MAX} printable bytes in UTF-8")
 
 
 def distance_km(a: Position, b: Position) -> float:
@@ -106,6 +127,7 @@ class Standing(NamedTuple):
     vector: Vector
     footfall: int
     priority: int
+    is_filled: bool = False
 
 
 UNREGISTERED: Final = Standing(NOWHERE, 0, 0)
@@ -136,8 +158,14 @@ class Directory:
     def standings(self) -> Mapping[str, Standing]:
         """What each registered location is ranked by; it is the same for many orders."""
         return {
-            each.name: Standing(vector(each.position), each.footfall, each.priority) for each in self.locations.values()
+            each.name: Standing(vector(each.position), each.footfall, each.priority, bool(each.filled_by))
+            for each in self.locations.values()
         }
+
+    @cached_property
+    def any_filled(self) -> bool:
+        """Whether somebody else fills any of them."""
+        return any(each.filled_by for each in self.locations.values())
 
     def open_among(self, names: Iterable[str], group: str = "") -> list[str]:
         """Return those of some locations that are open, of a group if one is given; sorted by name."""

@@ -7,48 +7,11 @@ from typing import Final
 
 from server.domain.limits import PLACES_PER_SKU_MAX, RECEIPTS_PER_SKU_MAX, RECORD_LINES_MAX, TOMBSTONES_MAX
 from server.domain.outcome import Outcome
+from server.domain.request_outcomes import REQUEST_OUTCOMES
 
 OUTCOMES: Final[dict[str, Outcome]] = {
     # Precedence: if several apply, the first in this table is returned.
-    "malformed": Outcome(
-        400, "Not HTTP that can be read", "Send HTTP/1.1. The connection is closed, and nothing happened."
-    ),
-    "head_too_large": Outcome(
-        431,
-        "Request line or headers too large",
-        "Send a line of at most 8,190 bytes and at most 128 headers. The connection is closed.",
-    ),
-    "unauthorized": Outcome(
-        401,
-        "No valid API key",
-        "Send an API key: `Authorization: Bearer hf_<id>_<secret>`. `holdfast keys new` creates one.",
-    ),
-    "local_only": Outcome(
-        403,
-        "A server without keys answers programs of its own machine only",
-        "Make a key with `holdfast keys new --scope admin` and send it.",
-    ),
-    "forbidden": Outcome(
-        403,
-        "The API key lacks the required scope",
-        "Use a key that has the scope, or create one with `holdfast keys new --scope`.",
-    ),
-    "not_found": Outcome(404, "No such resource", "Check the path; /docs lists every route."),
-    "method_not_allowed": Outcome(
-        405, "Method not allowed for this resource", "Use one of the methods in the `Allow` header."
-    ),
-    "unsupported_media_type": Outcome(
-        415, "Unsupported media type", "Send `application/json` or `application/msgpack`, uncompressed."
-    ),
-    "too_large": Outcome(
-        413, "Request body too large", "Split the request into smaller ones; /docs lists the limit of each route."
-    ),
-    "request_timeout": Outcome(
-        408, "The request body did not arrive in time", "The request was not processed. Send it again.", retryable=True
-    ),
-    "invalid": Outcome(
-        400, "Invalid request", "Correct the fields that `errors` lists and send the request again. Nothing changed."
-    ),
+    **REQUEST_OUTCOMES,
     "answer_too_large": Outcome(
         422,
         "The answer would be about too many places",
@@ -60,6 +23,16 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "Idempotency key already used with a different body",
         "Use a new key, or repeat the original body to receive the original answer.",
     ),
+    "unknown_file": Outcome(404, "No such file waits", "Send the file again to look at it. A token lasts 15 minutes."),
+    "file_refused": Outcome(422, "The file cannot be taken", "Correct the file as `detail` says. Nothing changed."),
+    "file_needs_yes": Outcome(
+        409, "The file needs a yes", "Look at it, then apply its token or send `yes`. Nothing changed."
+    ),
+    "unknown_import": Outcome(
+        404, "No such import", "`GET /v1/imports` lists those that are remembered: the last 50, for 7 days."
+    ),
+    "import_stays": Outcome(409, "The import cannot be taken back", "`detail` says why. Nothing changed."),
+    "file_in_use": Outcome(409, "The file is being applied", "Ask for its state; it is applied once.", retryable=True),
     "unknown_channel": Outcome(
         404,
         "No such channel",
@@ -82,7 +55,19 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "No command with this id was answered with one for this order, or it was erased. See the channel's outbox.",
     ),
     "not_in_inbox": Outcome(404, "Not in the inbox", "Nothing keeps this order from being booked. Nothing changed."),
+    "unknown_api_key": Outcome(
+        404,
+        "No such API key",
+        "`GET /v1/keys` lists those of this partition. A key of the configuration file is changed there. Nothing "
+        "changed.",
+    ),
+    "api_key_revoked": Outcome(409, "The API key is revoked", "It is revoked for good. Create a new key."),
     "documents_missing": Outcome(409, "There is no documents database", "Name one in `HOLDFAST_DOCUMENTS_URL`."),
+    "secret_key_missing": Outcome(
+        409,
+        "The server has no secret to sign with",
+        "Set `HOLDFAST_SECRET_KEY`, the same for all processes of the server, and start it anew.",
+    ),
     "key_taken": Outcome(
         409,
         "Key of another listing",
@@ -324,6 +309,12 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "Name another location, or open this one. No units are held.",
         retryable=True,
     ),
+    "location_mirrored": Outcome(
+        409,
+        "The location is filled from outside",
+        "A channel or a supplier's feed alone says what lies there. Name a location of your own; what you send there "
+        "leaves one of yours by an adjustment. Nothing changed.",
+    ),
     "too_many_splits": Outcome(
         409,
         "The order needs more locations than splits_max or the lines of a reservation allow",
@@ -359,6 +350,12 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "Insufficient stock",
         "Reduce the quantity to what `lines` lists, or try again later. No units are held. A channel with `locations` "
         "in its rules gets what lies there; a line that names a location is taken from it all the same.",
+        retryable=True,
+    ),
+    "quota_exceeded": Outcome(
+        409,
+        "The key would hold too many units",
+        "Commit or release what it holds, or wait until that expires. Nothing changed.",
         retryable=True,
     ),
     "overloaded": Outcome(

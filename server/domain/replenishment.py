@@ -1,7 +1,7 @@
 """When and how much to order: rules for SKUs and locations, and the quantity that follows from them."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -13,6 +13,8 @@ Units = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
 Days = Annotated[float, Meta(ge=0, le=366)]
 ANY: Final = ""
 """Stands for every SKU, or every location."""
+_NEVER: Final = 1e18
+"""Days until something runs out that does not sell: a number, so that a page can name it as its place."""
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +46,7 @@ def rule_for(rules: Mapping[tuple[str, str], R], sku: str, location: str) -> R |
     return None
 
 
-class Proposal(msgspec.Struct, frozen=True):
+class Proposal(msgspec.Struct, frozen=True, gc=False):
     """What to order for a (SKU, location). ``reorder_point`` and ``target`` are those that hold at this velocity.
 
     ``incoming`` units are on their way already: expected, and not late, or in transit from another location.
@@ -75,15 +77,15 @@ def propose(
     return Proposal(sku, location, available, incoming, round(per_day, 3), point, target, target - there)
 
 
-def most_urgent(proposals: Iterable[Proposal]) -> list[Proposal]:
-    """Sort proposals: what runs out soonest first."""
-    return sorted(proposals, key=lambda each: (_days_left(each), -each.quantity, each.sku, each.location))
+def urgency(proposal: Proposal) -> tuple[float, int, str, str]:
+    """Return the key by which proposals are sorted: what runs out soonest first."""
+    return _days_left(proposal), -proposal.quantity, proposal.sku, proposal.location
 
 
 def _days_left(proposal: Proposal) -> float:
     if proposal.available <= 0:
         return 0.0
-    return proposal.available / proposal.per_day if proposal.per_day else math.inf
+    return proposal.available / proposal.per_day if proposal.per_day else _NEVER
 
 
 def _ceil(units: float) -> int:

@@ -1,7 +1,7 @@
 """Reports from the daily figures: sales by SKU, channel, location or day; velocity, days of cover and turnover."""
 
-from collections.abc import Iterable
-from typing import Final, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -50,8 +50,13 @@ class Sales:
         """
         if self.by == "day":
             return sorted(self.sums.items(), reverse=order == "slowest")
-        sign = -1 if order == "best" else 1
-        return sorted(self.sums.items(), key=lambda each: (sign * each[1].net, each[0]))
+        return sorted(self.sums.items(), key=place_in(order))
+
+
+def place_in(order: SalesOrder) -> Callable[[tuple[str, Figures]], tuple[int, str]]:
+    """Return the key by which sums are sorted, where they are not of days."""
+    sign = -1 if order == "best" else 1
+    return lambda each: (sign * each[1].net, each[0])
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -118,7 +123,7 @@ class Pace:
         return on_hand - self.change_days / len(span.days)
 
 
-class Velocity(msgspec.Struct, frozen=True):
+class Velocity(msgspec.Struct, frozen=True, gc=False):
     """How fast a SKU sells. Units per day; a day that has not ended counts for as long as it has lasted.
 
     ``days_of_cover``: how long what is available lasts at the pace of 28 days; null where nothing was sold.
@@ -150,14 +155,25 @@ def velocity(sku: str, pace: Pace, span: Span, *, on_hand: int, available: int) 
     )
 
 
+class Ranking(NamedTuple):
+    """Which SKUs a ranking is about, and the key by which they are sorted."""
+
+    is_about: Callable[[Velocity], bool]
+    place: Callable[[Velocity], tuple[float, float, str]]
+
+
+RANKINGS: Final[Mapping[VelocityOrder, Ranking]] = {
+    "best": Ranking(lambda _: True, lambda each: (-each.per_day_28, -each.per_day_7, each.sku)),
+    "slowest": Ranking(lambda each: each.on_hand > 0, lambda each: (each.per_day_28, -each.on_hand, each.sku)),
+    "cover": Ranking(
+        lambda each: each.days_of_cover is not None,
+        lambda each: (each.days_of_cover or 0.0, -each.per_day_28, each.sku),
+    ),
+}
+"""Best sellers first; slowest of those on hand first; or what runs out soonest first."""
+
+
 def ranked(found: Iterable[Velocity], order: VelocityOrder) -> list[Velocity]:
-    """Sort them: best sellers first; slowest of those on hand first; or what runs out soonest first."""
-    match order:
-        case "best":
-            return sorted(found, key=lambda each: (-each.per_day_28, -each.per_day_7, each.sku))
-        case "slowest":
-            lying = (each for each in found if each.on_hand > 0)
-            return sorted(lying, key=lambda each: (each.per_day_28, -each.on_hand, each.sku))
-        case "cover":
-            going = (each for each in found if each.days_of_cover is not None)
-            return sorted(going, key=lambda each: (each.days_of_cover or 0.0, -each.per_day_28, each.sku))
+    """Sort them as :data:`RANKINGS` says."""
+    ranking = RANKINGS[order]
+    return sorted(filter(ranking.is_about, found), key=ranking.place)

@@ -105,7 +105,8 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
     ``ttl_ms`` is the first one requested, 0 for an order. ``seq`` is the last change's.
     ``notes`` are (name, value) pairs that later operations added: tracking, carrier, invoice_ref, parcel, cancel
     reason, return reason, exchanged_for; exchange_of is set from the start. ``open``: None where no line was ever open.
-    ``channel_lines``: the lines that were named by the channel's key.
+    ``channel_lines``: the lines that were named by the channel's key. ``quota``: the API key for whose quota it counts,
+    empty: for none.
     An ended one without lines is a tombstone: a cancel or release that came before its reservation, and waits for it.
     """
 
@@ -124,6 +125,7 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
     notes: list[tuple[str, str]] = []
     open: OpenLines | None = None
     channel_lines: list[ChannelLine] = []
+    quota: str = ""
 
     @property
     def is_tombstone(self) -> bool:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """Return "; did you mean …?" with the most similar known name; empty where none is similar."""
-    close = closest(name, known)
+    close = closest(name, known, cutoff=cutoff)
     return f"; did you mean {close}?" if close else ""
 
 

@@ -1,4 +1,4 @@
-"""Sources: ERPs that own the stock. What is configured of each, and what is kept about it.
+"""Sources: ERPs that own the stock, and feeds of suppliers. What is configured of each, and what is kept about it.
 
 Types with ``array_like`` are kept in the store as MessagePack, so new fields come at the end, with a default.
 """
@@ -9,7 +9,10 @@ import msgspec
 from msgspec import Meta
 
 from server.domain.channels import PUBLISHER_MISSING_MS, Circuit, check_channel_name
+from server.domain.late_numbers import LateRules
 from server.domain.limits import DEFAULT_PARTITION
+from server.domain.locations import ConfiguredGroups, check_groups
+from server.domain.replenishment import Days
 from server.domain.sudden_changes import ChangeRules, ListSuspicion, Place, Suspicion
 
 ORDER_KEPT_MS: Final = 30 * 86_400_000
@@ -32,6 +35,9 @@ class SourceRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ``pull_every_s``: what has changed is read so often, and everything every ``whole_every_s``. ``supply``: what it
     expects to come is taken over, too, as often as everything. ``open_orders``: of orders that are older than the first
     start it is told as of all others ("tell"), or it has them already ("known"). ``changes``: which numbers wait.
+    ``late``: what becomes of numbers that are too old, of a source that is told of nothing. ``lead_time_days``: how
+    long its units take until they can be shipped; it is shown to whoever asks. ``groups``: those of a location that the
+    source fills alone.
     """
 
     pull_every_s: EveryS = 60.0
@@ -39,6 +45,12 @@ class SourceRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     supply: bool = False
     open_orders: OpenOrders = "tell"
     changes: ChangeRules = ChangeRules()
+    late: LateRules = LateRules()
+    lead_time_days: Days = 0.0
+    groups: ConfiguredGroups = ()
+
+    def __post_init__(self) -> None:
+        check_groups(self.groups)
 
 
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +153,7 @@ class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
     for how many it has numbers. ``waiting``: numbers that no person has decided about. ``untold``: orders that it is
     yet to be told of, the oldest for ``untold_oldest_s``; ``refused``: that it does not take. ``unreadable``: some SKUs
     whose number is none. ``not_counted``: numbers of the last walk that the stock did not take. ``supplies``: receipts
-    that it expects.
+    that it expects. ``is_late``: its numbers are too old, and taken for what its rules say.
     """
 
     publisher: str
@@ -159,6 +171,7 @@ class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
     not_counted: int = 0
     supplies: int = 0
     unreadable: list[str] = []
+    is_late: bool = False
 
     def is_current(self, now_ms: int) -> bool:
         """Whether a publisher runs, as for a channel."""

@@ -166,7 +166,8 @@ class Choice(msgspec.Struct, array_like=True, frozen=True):
 def ranked(directory: Directory, rules: Rules, names: Iterable[str]) -> list[Candidate]:
     """Sort locations as far as that needs no stock; equals by name. ``nearest`` needs a position.
 
-    One that is not registered has neither position nor footfall, and priority 0.
+    One that is not registered has neither position nor footfall, and priority 0. What others fill, a channel or a
+    supplier, comes behind all that is our own.
     """
     in_names = sorted(names)
     by_stock = "most_stock" in rules.strategies
@@ -174,6 +175,8 @@ def ranked(directory: Directory, rules: Rules, names: Iterable[str]) -> list[Can
     there = [directory.standings.get(name, UNREGISTERED) for name in in_names]
     before = _columns(there, rules.strategies[:place], rules.position)
     after = _columns(there, rules.strategies[place + 1 :], rules.position)
+    if directory.any_filled:
+        before.insert(0, [float(each.is_filled) for each in there])
     first, all_keys = _keys(before, len(there)), _keys([*before, *after], len(there))
     # What is equal stays in the order of the names.
     in_order = sorted(range(len(there)), key=all_keys.__getitem__)

@@ -173,6 +173,13 @@ class LocationAvailability(msgspec.Struct, array_like=True, frozen=True, gc=Fals
     """Units that lines wait for; only set in an :class:`Outlook`."""
 
 
+class LocationAvailable(msgspec.Struct, frozen=True, gc=False):
+    """What can still be reserved at one location."""
+
+    location: str
+    available: int
+
+
 class FoundAvailability(msgspec.Struct, array_like=True, frozen=True):
     """For each requested SKU, the units that can be reserved at its locations, at a moment on the store's clock.
 

@@ -1,6 +1,6 @@
 """Reads the figures of days and the stock for the reports, letting others have their turn on the way."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import NamedTuple
 
 from server.domain.reports import By, Pace, Sales, Span, Velocity, velocity
@@ -33,8 +33,13 @@ async def sales(store: FigureStore, by: By, days: Iterable[int], only: Only) -> 
     return summed
 
 
-async def velocities(store: FigureStore, span: Span, only: Only) -> list[Velocity]:
-    """Work out how fast every SKU sells, or the one; also those that lie there and do not sell. In no order."""
+async def velocities(
+    store: FigureStore, span: Span, only: Only, is_about: Callable[[Velocity], bool] = lambda _: True
+) -> list[Velocity]:
+    """Work out how fast every SKU sells, or the one; also those that lie there and do not sell. In no order.
+
+    ``is_about``: which of them to return.
+    """
     lying: dict[str, list[int]] = {}
     async for shelf in shelves(store, only):
         levels = lying.setdefault(shelf.sku, [0, 0])
@@ -43,9 +48,12 @@ async def velocities(store: FigureStore, span: Span, only: Only) -> list[Velocit
     paces: dict[str, Pace] = {}
     async for day, sku, row in _rows(store, span.days, only):
         paces.setdefault(sku, Pace()).add(day, row.figures, span)
-    found, nothing, rests = [], Pace(), Rests()
+    found: list[Velocity] = []
+    nothing, rests = Pace(), Rests()
     for sku, (on_hand, available) in lying.items():
-        found.append(velocity(sku, paces.get(sku, nothing), span, on_hand=on_hand, available=available))
+        each = velocity(sku, paces.get(sku, nothing), span, on_hand=on_hand, available=available)
+        if is_about(each):
+            found.append(each)
         if rests.is_due():
             await rests.take()
     return found

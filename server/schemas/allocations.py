@@ -4,7 +4,7 @@ import msgspec
 
 from server.domain import limits
 from server.domain.allocations import AllocationKind
-from server.schemas.common import Body, Channel, Location, Quantity, Reference, Sku, Units
+from server.schemas.common import Body, Channel, Location, Quantity, Reason, Reference, Sku, Units
 
 
 class AllocationBody(Body, frozen=True):
@@ -18,6 +18,12 @@ class AllocationBody(Body, frozen=True):
     kind: AllocationKind = "own"
     reason: Reference | None = None
     new: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class DropQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why an allocation is taken away; the history keeps it."""
+
+    reason: Reason = msgspec.UNSET
 
 
 class AllocationMoveBody(Body, frozen=True):

@@ -7,19 +7,24 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import limits
-from server.schemas.common import Body, Channel, Group, ListingKey, Location, Scan, Sku
+from server.domain.stock import LocationAvailable
+from server.schemas.common import After, Body, Channel, Group, ListingKey, Location, Scan, Sku
+
+AgeMax = Annotated[int, Meta(ge=0, le=limits.AGE_MS_MAX)]
+"""How old an answer may be, in milliseconds. 0: the store is asked; else the server's memory may answer."""
 
 
 class AvailabilityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """At one location, at the open ones of a group, or at all; to a ``channel``, or without one to everybody.
 
-    ``locations`` false: the sum alone, without the list.
+    ``locations`` false: the sum alone, without the list. ``max_age_ms``: how old the answer may be.
     """
 
     channel: Channel | None = None
     location: Location | None = None
     group: Group | None = None
     locations: bool = True
+    max_age_ms: AgeMax = 0
 
 
 class PiecesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,12 +35,14 @@ class PiecesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     channel: Channel | None = None
     location: Location | None = None
     group: Group | None = None
+    max_age_ms: AgeMax = 0
 
 
 class AvailabilityQueryBody(Body, frozen=True):
     """Up to 1,000 SKUs at once; with ``channel``, what that channel can reserve; ``locations`` false: sums alone.
 
-    ``keys``: what the channel lists under them, a pack or bundle in whole pieces.
+    ``keys``: what the channel lists under them, a pack or bundle in whole pieces. ``max_age_ms``: how old the answer
+    may be.
     """
 
     skus: Annotated[list[Sku], Meta(min_length=1, max_length=limits.SKUS_PER_QUERY_MAX)] = []
@@ -44,6 +51,7 @@ class AvailabilityQueryBody(Body, frozen=True):
     group: Group | None = None
     locations: bool = True
     keys: Annotated[list[ListingKey], Meta(min_length=1, max_length=limits.SKUS_PER_QUERY_MAX)] = []
+    max_age_ms: AgeMax = 0
 
 
 class AvailableView(msgspec.Struct, frozen=True):
@@ -53,13 +61,6 @@ class AvailableView(msgspec.Struct, frozen=True):
     location: str
     available: int
     seq: int
-
-
-class LocationAvailable(msgspec.Struct, frozen=True, gc=False):
-    """What can still be reserved at one location."""
-
-    location: str
-    available: int
 
 
 class AvailabilityView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -112,3 +113,22 @@ class AvailabilityList(msgspec.Struct, frozen=True, omit_defaults=True):
     unknown: list[str]
     keys: list[KeyAvailability] = []
     unknown_keys: list[str] = []
+
+
+class SnapshotQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``after`` is the ``next`` of the page before. ``locations`` false: the sums alone, without the lists."""
+
+    locations: bool = True
+    after: After = ""
+    limit: Annotated[int, Meta(ge=1, le=limits.SKUS_PER_QUERY_MAX)] = 500
+
+
+class SnapshotPage(msgspec.Struct, frozen=True):
+    """Some SKUs, in no order; ``next`` is the ``after`` of the next page, empty on the last.
+
+    ``changes_after``: the ``after`` with which ``GET /v1/changes`` goes on, once all pages are read.
+    """
+
+    availability: list[AvailabilityView]
+    changes_after: str
+    next: str

@@ -9,7 +9,8 @@ from msgspec import Meta
 
 from server.domain import limits
 from server.domain.gs1 import Label
-from server.schemas.common import Barcode, Body, Sku
+from server.schemas.common import After, Barcode, Body, Reason, Sku
+from server.schemas.finding import IndexView
 
 
 class BarcodeBody(Body, frozen=True):
@@ -24,6 +25,7 @@ class BarcodesBody(Body, frozen=True):
     """Up to 1,000 barcodes; what was said of them before is replaced."""
 
     barcodes: Annotated[list[BarcodeBody], Meta(min_length=1, max_length=limits.BARCODES_PER_CALL_MAX)]
+    reason: Reason = msgspec.UNSET
 
 
 class BarcodesPut(msgspec.Struct, frozen=True):
@@ -57,6 +59,43 @@ class BarcodeView(msgspec.Struct, frozen=True, omit_defaults=True):
     sku: str
     factor: int
     label: LabelView | None = None
+
+
+class RemoveQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a barcode is taken away; the history keeps it."""
+
+    reason: Reason = msgspec.UNSET
+
+
+class BarcodeRemoved(msgspec.Struct, frozen=True):
+    """A barcode that stands for nothing now, and what it stood for."""
+
+    barcode: str
+    sku: str
+    factor: int
+
+
+class BarcodesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which barcodes of a SKU; ``after`` is the ``next`` of the page before."""
+
+    after: After = ""
+    limit: Annotated[int, Meta(ge=1, le=limits.BARCODES_PER_CALL_MAX)] = 100
+
+
+class PackView(msgspec.Struct, frozen=True):
+    """A barcode as it is registered, and how many units one scan of it counts."""
+
+    barcode: str
+    factor: int
+
+
+class SkuBarcodes(msgspec.Struct, frozen=True):
+    """The barcodes of a SKU, in their order; ``next`` is the ``after`` of the next page, empty on the last."""
+
+    sku: str
+    barcodes: list[PackView]
+    next: str
+    index: IndexView
 
 
 def label_view(label: Label, *, year: int) -> LabelView:

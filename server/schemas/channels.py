@@ -10,12 +10,15 @@ from msgspec import Meta
 from server.domain import channels, limits
 from server.domain.channels import ChannelRules, Circuit
 from server.domain.components import COMPONENTS_MAX
-from server.schemas.common import Body, ListingKey, Location, Reference, Sku, _text
+from server.schemas.common import After, Body, ListingKey, Location, Looked, Reference, Sku, _text
 from server.schemas.intake import IntakeView
 
 
 class ChannelSummary(msgspec.Struct, frozen=True):
-    """The state of a channel, in short. ``publisher_missing``: no report of it for five seconds or more."""
+    """The state of a channel, in short. ``publisher_missing``: no report of it for five seconds or more.
+
+    ``paused``: nothing is sent to it, because a rule says so.
+    """
 
     channel: str
     kind: str
@@ -28,6 +31,7 @@ class ChannelSummary(msgspec.Struct, frozen=True):
     dead_letters: int
     lag_p50_s: float | None
     lag_p99_s: float | None
+    paused: bool
 
 
 class ChannelList(msgspec.Struct, frozen=True):
@@ -58,13 +62,40 @@ class ReconcileView(msgspec.Struct, frozen=True):
     read_back: bool
 
 
+class ConnectionView(msgspec.Struct, frozen=True):
+    """What came of the last test of the connection. ``answered`` null: it cannot be known; ``reason`` says why.
+
+    Where the channel did not answer, ``reason`` is in its own words, or those of the network.
+    """
+
+    finished_at: datetime
+    answered: bool | None
+    reason: str
+
+
+class MirrorView(msgspec.Struct, frozen=True):
+    """The location at which it is counted what the channel holds in its own warehouse.
+
+    ``read_at``: when the last reading began that was counted; null: none was. ``skus`` and ``units``: what it found.
+    ``unmapped``: keys that neither a listing nor a SKU has. ``reason``: why nothing is counted, or not all; else empty.
+    """
+
+    location: str
+    read_at: datetime | None
+    skus: int
+    units: int
+    unmapped: int
+    reason: str
+
+
 class ChannelStatusView(msgspec.Struct, frozen=True):
     """The state of a channel, as its publisher last wrote it at ``written_at``; null: it never did.
 
     ``oldest_unsent_s``: how long the longest waiting change has waited, in seconds. ``lag_p50_s`` and ``lag_p99_s``:
     from change to the channel's own confirmation, over the last thousand. ``cursor``: the id in the journal up to which
     all is confirmed. ``refused_prices``: how many of the ``dead_letters`` are about a price alone. ``intake``: of its
-    orders; null where none come in.
+    orders; null where none come in. ``mirror``: of what the channel holds itself; null where it is not counted.
+    ``paused``: nothing is sent to it, because a rule says so. ``test``: of the connection; null: there was none.
     """
 
     channel: str
@@ -86,6 +117,9 @@ class ChannelStatusView(msgspec.Struct, frozen=True):
     reconcile: ReconcileView | None
     refused_prices: int
     intake: IntakeView | None
+    mirror: MirrorView | None
+    paused: bool
+    test: ConnectionView | None
 
 
 class ListingsPut(msgspec.Struct, frozen=True):
@@ -119,11 +153,61 @@ class ListingView(msgspec.Struct, frozen=True, omit_defaults=True):
     components: list[ComponentView] = []
 
 
+ListingState = Literal["shown", "pending", "refused", "unlisted"]
+"""shown: confirmed by the channel. pending: not yet. refused: the channel does not take it. unlisted: taken off."""
+
+
+class RefusedView(msgspec.Struct, frozen=True):
+    """A quantity that the channel does not take, with its own code and reason."""
+
+    quantity: int
+    code: str
+    reason: str
+    attempts: int
+    last_at: datetime
+
+
+class ListingStandingView(ListingView, frozen=True, omit_defaults=True, kw_only=True):
+    """A listing, the quantity that the channel confirmed last (``shown``), and the one that it ``should_show``.
+
+    ``why`` says how that number comes about; null: there was no room to work it out. ``pending``: the channel has not
+    confirmed it. ``refused``: it does not take it.
+    """
+
+    state: ListingState
+    shown: int | None
+    should_show: int | None
+    why: str
+    confirmed_at: datetime | None
+    pending: bool
+    refused: RefusedView | None
+
+
 class ListingPage(msgspec.Struct, frozen=True):
     """Some listings, in no order; ``next`` is the ``after`` of the next page, empty on the last."""
 
-    listings: list[ListingView]
+    listings: list[ListingStandingView]
     next: str
+
+
+class OnChannelView(msgspec.Struct, frozen=True):
+    """What a channel shows of a SKU. No ``listings``: it is not on the channel. ``complete`` False: there are more.
+
+    ``publisher_missing``: nothing is sent to it now.
+    """
+
+    channel: str
+    kind: str
+    publisher_missing: bool
+    listings: list[ListingStandingView]
+    complete: bool
+
+
+class SkuOnChannels(msgspec.Struct, frozen=True):
+    """What each configured channel shows of a SKU, and should show."""
+
+    sku: str
+    channels: list[OnChannelView]
 
 
 class DeadLetterView(msgspec.Struct, frozen=True):
@@ -146,17 +230,18 @@ class DeadLetterView(msgspec.Struct, frozen=True):
 
 
 class DeadLetterList(msgspec.Struct, frozen=True):
-    """The newest first; ``complete``: those are all."""
+    """The newest first; ``complete``: no more come. ``next`` is the ``after`` of the next page, empty on the last."""
 
     dead_letters: list[DeadLetterView]
     complete: bool
+    next: str
 
 
-class Asked(msgspec.Struct, frozen=True):
+class ChannelAsked(msgspec.Struct, frozen=True):
     """The command to the channel's publisher. It stays until it is done; ``publisher_missing``: none does it now."""
 
     channel: str
-    asked: Literal["reconcile", "retry"]
+    asked: Literal["reconcile", "retry", "test"]
     publisher_missing: bool
 
 
@@ -199,7 +284,10 @@ AttributeName = Annotated[str, _text(limits.NAME_BYTES_MAX, "1–64 bytes of pri
 
 
 class ChannelRulesBody(Body, frozen=True):
-    """Rules to hold from now on. A field that is left out goes back to the configuration; ``cap`` null: no cap."""
+    """Rules to hold from now on. A field that is left out goes back to the configuration; ``cap`` null: no cap.
+
+    ``paused`` alone stays as it is where it is left out. ``reason`` is no rule: the journal keeps it.
+    """
 
     locations: list[Location] | msgspec.UnsetType = msgspec.UNSET
     buffer: channels.NonNegative | msgspec.UnsetType = msgspec.UNSET
@@ -208,6 +296,14 @@ class ChannelRulesBody(Body, frozen=True):
     cap: channels.NonNegative | msgspec.UnsetType | None = msgspec.UNSET
     cadence_s: channels.CadenceS | msgspec.UnsetType = msgspec.UNSET
     reconcile_every_s: channels.ReconcileEveryS | msgspec.UnsetType = msgspec.UNSET
+    paused: bool | msgspec.UnsetType = msgspec.UNSET
+    reason: Reference | msgspec.UnsetType = msgspec.UNSET
+
+
+class PauseBody(Body, frozen=True):
+    """Why a channel is paused, or not any more; the journal keeps it."""
+
+    reason: Reference | None = None
 
 
 Factor = Annotated[
@@ -259,15 +355,21 @@ class RetryBody(Body, frozen=True):
 
 
 class DeadLettersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many; the newest come first."""
+    """How many; the newest come first. ``after`` is the ``next`` of the page before."""
 
+    after: After = ""
     limit: Annotated[int, Meta(ge=1, le=channels.DEAD_LETTERS_PER_PAGE_MAX)] = 100
 
 
 class ListingsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One SKU's, with its packs and bundles; those of one key; or all. ``after``: the ``next`` of the page before."""
+    """One SKU's, with its packs and bundles; those of one key; those that ``q`` finds; or all; of a ``state`` or any.
+
+    ``after`` is the ``next`` of the page before.
+    """
 
     sku: Sku | None = None
     key: ListingKey | None = None
-    after: Annotated[str, Meta(max_length=20)] = ""
+    q: Looked | None = None
+    state: ListingState | msgspec.UnsetType = msgspec.UNSET
+    after: After = ""
     limit: Annotated[int, Meta(ge=1, le=channels.LISTINGS_PER_CALL_MAX)] = 100

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -13,12 +14,13 @@ from server.domain.order_documents import KEPT_NUMBER_BYTES_MAX
 
 _CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029"
 UNPRINTABLE: Final = re.compile(f"[{_CONTROL}]")
-_PRINTABLE_SCHEMA = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$"}
+PRINTABLE_SCHEMA: Final = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$"}
+PRINTABLE_OR_EMPTY_SCHEMA: Final = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"}
 
 
 def _text(bytes_max: int, description: str) -> Meta:
     """Rule of a free text; that it is printable and how many bytes it has is checked by ``service/checks.py``."""
-    return Meta(min_length=1, max_length=bytes_max, description=description, extra_json_schema=_PRINTABLE_SCHEMA)
+    return Meta(min_length=1, max_length=bytes_max, description=description, extra_json_schema=PRINTABLE_SCHEMA)
 
 
 Sku = Annotated[str, _text(limits.SKU_BYTES_MAX, "What is sold: 1–128 bytes of printable UTF-8.")]
@@ -40,11 +42,18 @@ Scan = Annotated[
         description="What a scanner reads: a barcode, or a GS1 label in brackets or with FNC1 as \\u001d.",
     ),
 ]
+Looked = Annotated[
+    str, Meta(min_length=1, max_length=limits.SCAN_BYTES_MAX, description="A name, a part of it, a key or a barcode.")
+]
 Channel = Annotated[str, _text(limits.NAME_BYTES_MAX, "Where it is sold: 1–64 bytes of printable UTF-8.")]
 ListingKey = Annotated[
     str, _text(channels.KEY_BYTES_MAX, "The SKU's name on the channel: 1–256 bytes of printable UTF-8.")
 ]
 Reference = Annotated[str, _text(limits.REFERENCE_BYTES_MAX, "1–256 bytes of printable UTF-8, kept as it is.")]
+Reason = (
+    Annotated[str, _text(limits.REFERENCE_BYTES_MAX, "Why: 1–256 bytes of printable UTF-8; the history keeps it.")]
+    | msgspec.UnsetType
+)
 Flag = Annotated[str, _text(limits.NAME_BYTES_MAX, "A word such as vip or gift.")]
 
 
@@ -53,7 +62,7 @@ ReservationId = Annotated[
     Meta(
         min_length=1,
         max_length=limits.RESERVATION_ID_BYTES_MAX,
-        extra_json_schema=_PRINTABLE_SCHEMA,
+        extra_json_schema=PRINTABLE_SCHEMA,
         description="Yours, 1–64 bytes of printable UTF-8; also the key that makes a retry safe.",
     ),
 ]
@@ -121,6 +130,7 @@ class PositionBody(Body, frozen=True):
 Lines = Annotated[list[LineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
 Flags = Annotated[list[Flag], Meta(max_length=limits.FLAGS_MAX)]
 Day = Annotated[date, Meta(description="A day, such as 2026-12-01, in the partition's time zone.")]
+After = Annotated[str, Meta(max_length=1_024, pattern=r"^[A-Za-z0-9_-]*$")]  # base64url: it stays short in an address
 RowsMax = Annotated[int, Meta(ge=1, le=1_000, description="Rows at most.")]
 
 
@@ -134,12 +144,14 @@ def time_ms_of(time: datetime) -> int:
     return max(0, (time - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1))
 
 
+@lru_cache(maxsize=8)  # the views of one answer have the same
 def time_of(time_ms: int) -> datetime:
     """Return milliseconds since 1970 as a time in UTC."""
     return datetime.fromtimestamp(time_ms / 1000, UTC)
 
 
-class Health(msgspec.Struct, frozen=True):
-    """The server can take work."""
+class Health(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The server can take work. ``detail``: what an operator has to know all the same; left out where it is nothing."""
 
     status: Literal["ok"]
+    detail: str = ""

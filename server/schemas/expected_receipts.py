@@ -1,12 +1,14 @@
 """Expected receipts and what is available to promise by day, over the wire."""
 
 from datetime import date, datetime
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from server.domain import limits
 from server.domain.expected_receipt import ExpectedReceipt
-from server.schemas.common import AllowSimilar, Body, Day, Location, Quantity, Reference, Scan, Sku
+from server.schemas.common import After, AllowSimilar, Body, Day, Location, Quantity, Reference, Scan, Sku
 from server.schemas.transfers import TransferView
 
 
@@ -36,10 +38,14 @@ class ParcelView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ExpectedReceiptList(msgspec.Struct, frozen=True):
-    """What is still to come of a SKU, the earliest first."""
+    """What is still to come: of one SKU the earliest first, of all in no order.
+
+    ``next`` is the ``after`` of the next page, empty on the last.
+    """
 
     supply: list[ExpectedReceiptView]
     as_of: datetime
+    next: str
 
 
 class AtpDayView(msgspec.Struct, frozen=True):
@@ -92,10 +98,15 @@ class AtpQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ExpectedReceiptQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of this SKU; at one location, or at all."""
+    """Of one SKU or all; at one location, or at all. ``after`` is the ``next`` of the page before.
 
-    sku: Sku
+    Without ``limit``, all of a SKU come at once.
+    """
+
+    sku: Sku | None = None
     location: Location | None = None
+    after: After = ""
+    limit: Annotated[int, Meta(ge=1, le=limits.PAGE_RESERVATIONS_MAX)] | msgspec.UnsetType = msgspec.UNSET
 
 
 def receipt_view(supply_id: str, supply: ExpectedReceipt) -> ExpectedReceiptView:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from server.domain.intake import OUTBOX_PAGE_MAX, OutboxState
-from server.schemas.common import Body, Quantity, Reference
+from server.schemas.common import After, Body, Quantity, Reference
 
 CommandName = Literal["acknowledge", "refuse", "ship", "invoice", "settle_return", "label"]
 COMMAND_LINES_MAX = 1_000
@@ -38,10 +38,11 @@ class IntakeView(msgspec.Struct, frozen=True):
 
 
 class OutboxQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which commands: of a ``state``, about an ``order``; the newest first, ``limit`` at most."""
+    """Which commands: of a ``state``, about an ``order``; the newest first. ``after``: the ``next`` of a page."""
 
     state: OutboxState | msgspec.UnsetType = msgspec.UNSET
     order: Reference | msgspec.UnsetType = msgspec.UNSET
+    after: After = ""
     limit: Annotated[int, Meta(ge=1, le=OUTBOX_PAGE_MAX)] = 100
 
 
@@ -65,10 +66,11 @@ class OutboxEntryView(msgspec.Struct, frozen=True):
 
 
 class OutboxList(msgspec.Struct, frozen=True):
-    """Some commands, the newest first. ``complete`` false: there are more."""
+    """Some commands, the newest first. ``complete`` false: there are more, from ``next`` on."""
 
     commands: list[OutboxEntryView]
     complete: bool
+    next: str
 
 
 class PiecesBody(Body, frozen=True):

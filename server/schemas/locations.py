@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from server.domain import locations
 from server.domain.locations import Kind
-from server.schemas.common import AllowSimilar, Body, Group, Latitude, Longitude, PositionBody
+from server.schemas.common import AllowSimilar, Body, Channel, Group, Latitude, Longitude, PositionBody
 
 NEARBY_MAX: Final = 500
 
@@ -44,6 +44,8 @@ class LocationView(msgspec.Struct, frozen=True):
     """What is known of a location. ``open`` false: it takes no new reservations.
 
     ``former_names``: those that it had before, if any, which still mean it. ``renaming``: there while its SKUs move.
+    ``filled_by``: who alone says what lies there, ``channel:…`` or ``source:…``. ``registered`` false: it never was,
+    and all but its name is a default.
     """
 
     location: str
@@ -55,6 +57,14 @@ class LocationView(msgspec.Struct, frozen=True):
     groups: list[str]
     former_names: list[str] | msgspec.UnsetType = msgspec.UNSET
     renaming: RenamingView | msgspec.UnsetType = msgspec.UNSET
+    filled_by: str | msgspec.UnsetType = msgspec.UNSET
+    registered: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class LocationsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``unregistered``: also those at which SKUs are known, and which were never registered."""
+
+    unregistered: bool = False
 
 
 class LocationList(msgspec.Struct, frozen=True):
@@ -82,16 +92,21 @@ class NearbyView(msgspec.Struct, frozen=True):
 
 
 class NearbyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Near which position, in which group, and how many at most."""
+    """Near which position, in which group, and how many at most; with ``channel``, what that channel can reserve."""
 
     lat: Latitude
     lon: Longitude
     group: Group | None = None
     limit: Annotated[int, Meta(ge=1, le=NEARBY_MAX)] = 20
+    channel: Channel | None = None
 
 
 def location_view(
-    location: locations.Location, former_names: Sequence[str] = (), moving_from: str = "", moved: int = 0
+    location: locations.Location,
+    former_names: Sequence[str] = (),
+    moving_from: str = "",
+    moved: int = 0,
+    filled_by: str = "",
 ) -> LocationView:
     """Show what is known of a location. ``moving_from``: the name that its SKUs are leaving, empty for none."""
     position = location.position
@@ -105,4 +120,5 @@ def location_view(
         list(location.groups),
         list(former_names) or msgspec.UNSET,
         RenamingView(moving_from, moved) if moving_from else msgspec.UNSET,
+        filled_by or msgspec.UNSET,
     )

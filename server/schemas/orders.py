@@ -8,11 +8,9 @@ from msgspec import Meta
 
 from server.domain import limits
 from server.domain.order_documents import Flag
-from server.schemas.common import Body, Channel, Location, OrderNumber, Sku
+from server.schemas.common import After, Body, Channel, Location, OrderNumber, Sku
 from server.schemas.reservations import ReservationView
 from server.schemas.shortages import OrderShortageView
-
-After = Annotated[str, Meta(max_length=1_024, pattern=r"^[A-Za-z0-9_-]*$")]  # base64url: it stays short in an address
 
 
 class OrdersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
@@ -183,7 +181,10 @@ class ReturnView(msgspec.Struct, frozen=True):
 
 
 class InboxView(msgspec.Struct, frozen=True):
-    """Why an order, or a part of it, is not booked. ``listings``: the channel's keys that no SKU is known for."""
+    """Why an order, or a part of it, is not booked. ``listings``: the channel's keys that no SKU is known for.
+
+    ``flags``: as of :class:`OrderSummary`.
+    """
 
     channel: str
     number: str
@@ -195,6 +196,7 @@ class InboxView(msgspec.Struct, frozen=True):
     last_at: datetime
     tries: int
     actor: str
+    flags: list[Flag]
 
 
 class OrderView(msgspec.Struct, frozen=True):

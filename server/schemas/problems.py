@@ -16,6 +16,15 @@ class LineProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     similar: str = ""
 
 
+class QuotaProblem(msgspec.Struct, frozen=True):
+    """A quota that has no room: of the key, or of one customer of it; how many units it holds, and may."""
+
+    of: Literal["key", "customer"]
+    used: int
+    limit: int
+    requested: int
+
+
 class FieldProblem(msgspec.Struct, frozen=True):
     """A field that breaks a rule."""
 
@@ -26,7 +35,8 @@ class FieldProblem(msgspec.Struct, frozen=True):
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """An RFC 9457 problem. ``outcome`` is what programs should look at; ``retryable``: the same may succeed later.
 
-    ``half``: of an exchange, the field of the body that could not be.
+    ``half``: of an exchange, the field of the body that could not be. ``request_id``: as in the header X-Request-Id,
+    and in the log.
     """
 
     type: str
@@ -40,3 +50,5 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     state: str = ""
     reservation_id: str = ""
     half: Literal["", "return", "reservation", "order"] = ""
+    quota: QuotaProblem | None = None
+    request_id: str = ""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from server.schemas.common import AllowSimilar, Body, Channel, ListingKey, Location, Sku
+from server.schemas.common import AllowSimilar, Body, Channel, ListingKey, Location, Reason, Sku
 
 
 class RenameBody(Body, frozen=True):
@@ -10,6 +10,7 @@ class RenameBody(Body, frozen=True):
 
     to: Sku
     allow_similar: AllowSimilar = msgspec.UNSET
+    reason: Reason = msgspec.UNSET
 
 
 class RenamedView(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from server.domain.alerts import Alert
 from server.domain.replenishment import Days, Proposal, Units
-from server.schemas.common import Body, Location, RowsMax, Sku
+from server.schemas.common import After, Body, Location, RowsMax, Sku
 
 RULES_PER_CALL_MAX: Final = 1_000
 
@@ -56,18 +56,23 @@ class RulesPut(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PlaceQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One SKU or all, at one location or all."""
+    """One SKU or all, at one location or all. ``after`` is the ``next`` of the page before."""
 
     sku: Sku | None = None
     location: Location | None = None
+    after: After = ""
     limit: RowsMax = 100
 
 
 class ProposalList(msgspec.Struct, frozen=True):
-    """What to order, most urgent first; ``proposals_total`` counts those beyond the limit, too."""
+    """What to order, most urgent first; ``proposals_total`` counts those of all pages.
+
+    ``next`` is the ``after`` of the next page, empty on the last. Each page is worked out anew.
+    """
 
     proposals: list[Proposal]
     proposals_total: int
+    next: str
 
 
 class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -27,6 +27,7 @@ from server.schemas.common import (
     ListingKey,
     Location,
     Quantity,
+    Reason,
     Reference,
     ReservationId,
     Scan,
@@ -35,6 +36,7 @@ from server.schemas.common import (
     Units,
     time_of,
 )
+from server.schemas.finding import IndexView
 from server.schemas.problems import Problem
 from server.schemas.sourcing import SourcingBody
 
@@ -239,6 +241,7 @@ class ReleaseBody(Body, frozen=True):
 
     lines: Parts | None = None
     on_unknown: OnUnknown = msgspec.UNSET
+    reason: Reason = msgspec.UNSET
 
 
 class CancelBody(Body, frozen=True):
@@ -271,6 +274,7 @@ class FulfilBody(Body, frozen=True):
     invoice_ref: Reference | None = None
     sourcing: SourcingBody | msgspec.UnsetType = msgspec.UNSET
     location: Location | msgspec.UnsetType = msgspec.UNSET
+    reason: Reason = msgspec.UNSET
 
 
 class RelocateLineBody(Body, frozen=True):
@@ -285,6 +289,7 @@ class RelocateBody(Body, frozen=True):
     """Take reserved units from other locations: all that is named, or nothing."""
 
     lines: Annotated[list[RelocateLineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+    reason: Reason = msgspec.UNSET
 
 
 class ChangeLineBody(Body, frozen=True):
@@ -336,19 +341,31 @@ class ReservationResults(msgspec.Struct, frozen=True):
 
 
 class ReservationPage(msgspec.Struct, frozen=True):
-    """Reservations that match; ``next`` is the ``after`` of the next page, empty on the last."""
+    """Reservations that match; ``next`` is the ``after`` of the next page, empty on the last.
+
+    ``index``: how old the index is, where the query asks for what only that knows.
+    """
 
     reservations: list[ReservationView]
     next: str
+    index: IndexView | msgspec.UnsetType = msgspec.UNSET
 
 
-class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which reservations; ``after`` is the ``next`` of the page before."""
+class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+    """Which reservations; ``from`` and ``to`` are of when they were made, ``to`` is not included.
+
+    ``after`` is the ``next`` of the page before.
+    """
 
     # Not "or None": a query string would spell that as state=null.
     state: State | msgspec.UnsetType = msgspec.UNSET
     channel: Channel | None = None
     sku: Sku | None = None
     unmapped: Annotated[bool, Meta(description="Only those with a line that waits for a SKU.")] = False
-    after: Annotated[str, Meta(max_length=64)] = ""
+    order_ref: Reference | msgspec.UnsetType = msgspec.UNSET
+    customer_ref: Reference | msgspec.UnsetType = msgspec.UNSET
+    from_: datetime | msgspec.UnsetType = msgspec.UNSET
+    to: datetime | msgspec.UnsetType = msgspec.UNSET
+    sort: Literal["created", "-created"] | msgspec.UnsetType = msgspec.UNSET
+    after: Annotated[str, Meta(max_length=256)] = ""
     limit: Annotated[int, Meta(ge=1, le=limits.PAGE_RESERVATIONS_MAX)] = 50

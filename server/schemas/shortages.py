@@ -8,7 +8,8 @@ from msgspec import Meta
 
 from server.domain import limits
 from server.domain.shortages import Elsewhere
-from server.schemas.availability import LocationAvailable
+from server.domain.stock import LocationAvailable
+from server.schemas.common import Location, Sku
 
 
 class ShortageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -16,6 +17,20 @@ class ShortageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     after: Annotated[str, Meta(max_length=20)] = ""
     limit: Annotated[int, Meta(ge=1, le=limits.PAGE_RESERVATIONS_MAX)] = 50
+
+
+class ShortagePreviewQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A SKU at a location, and how many units ``fewer`` than now would be on hand, as after a count."""
+
+    sku: Sku
+    location: Location
+    fewer: Annotated[int, Meta(ge=0, le=limits.QUANTITY_MAX)]
+
+
+class ShortagePreview(msgspec.Struct, frozen=True):
+    """What would be short then; empty: nothing."""
+
+    shortages: list["ShortageView"]
 
 
 class ShortLineView(msgspec.Struct, frozen=True):
@@ -71,6 +86,12 @@ class OrderShortageView(msgspec.Struct, frozen=True):
     lacks: int
     other_locations: list[LocationAvailable] | None
     certain: bool
+
+
+class OrderShortageList(msgspec.Struct, frozen=True):
+    """What the lines of one reservation lack now; empty: nothing."""
+
+    shortages: list[OrderShortageView]
 
 
 def other_locations(elsewhere: Elsewhere, sku: str, channel: str, location: str) -> list[LocationAvailable] | None:

@@ -18,7 +18,8 @@ class SourceView(msgspec.Struct, frozen=True):
     ``whole_at``: when everything was last read. ``places``: for how many it has numbers; ``waiting``: that are not
     believed and wait for a person. ``untold``: orders that it is yet to be told of, the oldest for ``untold_oldest_s``;
     ``refused``: that it does not take. ``not_counted``: numbers that the stock did not take. ``supplies``: receipts
-    that it expects. ``unreadable``: some SKUs whose number is none.
+    that it expects. ``unreadable``: some SKUs whose number is none. ``late``: its numbers are too old, and are taken
+    for what its rules say. ``lead_time_days``: how long its units take until they can be shipped.
     """
 
     source: str
@@ -36,6 +37,8 @@ class SourceView(msgspec.Struct, frozen=True):
     not_counted: int
     supplies: int
     unreadable: list[str]
+    late: bool
+    lead_time_days: float
 
 
 class SourceList(msgspec.Struct, frozen=True):

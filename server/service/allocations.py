@@ -51,11 +51,11 @@ def allocate_operation(caller: Caller, target: Target, body: AllocationBody) -> 
     return Allocate(body_fingerprint, caller.actor, caller.key, *target[:3], body.kind, body.units, reason)
 
 
-def drop_operation(caller: Caller, target: Target) -> Allocate:
+def drop_operation(caller: Caller, target: Target, reason: str = "") -> Allocate:
     """Make the operation that takes an allocation away; what the channel has reserved stays reserved."""
-    return Allocate(
-        caller.fingerprint("allocate_drop", *target.as_sent), caller.actor, caller.key, *target[:3], "own", 0
-    )
+    # A request without a reason has the fingerprint that it always had.
+    asked = caller.fingerprint("allocate_drop", *target.as_sent, *([reason] if reason else []))
+    return Allocate(asked, caller.actor, caller.key, *target[:3], "own", 0, reason)
 
 
 def move_operation(caller: Caller, body: AllocationMoveBody) -> AllocateMove:

@@ -5,64 +5,30 @@ so many places only: a place is a SKU at a location.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Final, NamedTuple
-
-import msgspec
+from typing import Any, Final, NamedTuple
 
 from server.domain import limits
 from server.domain.locations import Location, Position, distance_km
-from server.domain.stock import LocationAvailability, LocationsSum
+from server.domain.stock import LocationAvailability, LocationAvailable, LocationsSum
 from server.schemas.availability import (
     AvailabilityQuery,
     AvailabilityQueryBody,
-    AvailabilityView,
-    LocationAvailable,
     PiecesQuery,
 )
-from server.schemas.common import time_of
 from server.schemas.locations import NearbyQuery
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_channel, check_location, check_sku, check_text
+from server.service.copied_availability import checked_names, find
 from server.service.order_channels import check_allowed
+from server.service.reach import check_skus_in_reach, in_reach
+from server.service.sku_availability import SkuAvailability
 from server.store.errors import TooManyPlacesError
 from server.store.ledger import slices
 from server.store.ledger.ledger import Ledger
+from server.telemetry.request_tally import TALLY
 
 EVENT_LOCATIONS_MAX: Final = 1_000
 """A change of a SKU at more locations is told without their list: it would be sent with each sale."""
-
-
-class SkuAvailability(NamedTuple):
-    """What can still be reserved of a SKU at its locations, at a moment on the store's clock.
-
-    ``is_known`` False: at no location. ``counted``: at how many of them; ``locations`` lists these, None: it was left
-    out. ``among``: the locations that count; None: all. At a closed one nothing is available; ``locations_version``:
-    see :class:`FoundAvailability`.
-    """
-
-    sku: str
-    is_known: bool
-    available: int
-    seq: int
-    counted: int
-    locations: list[LocationAvailable] | None
-    as_of_ms: int
-    among: frozenset[str] | None
-    locations_version: int
-
-    @property
-    def view(self) -> AvailabilityView:
-        """Return what a caller sees of it."""
-        listed = self.locations
-        return AvailabilityView(
-            sku=self.sku,
-            available=self.available,
-            seq=self.seq,
-            locations=msgspec.UNSET if listed is None else listed,
-            as_of=time_of(self.as_of_ms),
-            locations_version=self.locations_version,
-            locations_left_out=self.counted if listed is None else 0,
-        )
 
 
 class Near(NamedTuple):
@@ -87,12 +53,32 @@ async def of_sku(caller: Caller, sku: str, query: AvailabilityQuery | None) -> S
         The store did not answer.
 
     """
-    sku, location, channel, among, is_listed = check_sku("sku", sku), "", "", None, True
+    sku, location, channel, among, is_listed, age_max_ms = check_sku("sku", sku), "", "", None, True, 0
+    if caller.principal.reach is not None:
+        check_skus_in_reach(caller.principal, [sku])
+        query = in_reach(caller.principal, query or AvailabilityQuery())
     if query is not None:
         location, channel = narrowed(caller, query)
         among = await members(caller, query.group, query.location)
-        is_listed = query.locations
-    [found] = await read(caller.ledger, [sku], location, channel, among, is_listed=is_listed)
+        is_listed, age_max_ms = query.locations, query.max_age_ms
+    [found] = await read_aged(caller, [sku], location, channel, among, is_listed=is_listed, age_max_ms=age_max_ms)
+    return found
+
+
+def of_sku_copied(caller: Caller, sku: str, query: AvailabilityQuery) -> SkuAvailability | None:
+    """Return the same from this process's copy, where nothing has to be waited for; None: ask :func:`of_sku`."""
+    if (
+        caller.principal.reach is not None
+        or query.group is not None
+        or sku not in checked_names(caller, query.max_age_ms)
+    ):
+        return None
+    location, channel = narrowed(caller, query)
+    copied = find(caller, (sku,), location, channel, None, is_listed=query.locations, age_max_ms=query.max_age_ms)
+    found = copied.get(sku)
+    if found is None or not found.is_known:
+        return None
+    TALLY.copied += 1
     return found
 
 
@@ -103,15 +89,43 @@ async def of_skus(caller: Caller, body: AvailabilityQueryBody) -> list[SkuAvaila
     """
     if not body.skus and not body.keys:
         raise InvalidError("skus", "is required, or keys of a channel")
-    skus = [check_sku(f"skus[{i}]", sku) for i, sku in enumerate(body.skus)]
+    known = checked_names(caller, body.max_age_ms)
+    skus = [sku if sku in known else check_sku(f"skus[{i}]", sku) for i, sku in enumerate(body.skus)]
+    if caller.principal.reach is not None:
+        check_skus_in_reach(caller.principal, skus)
+        body = in_reach(caller.principal, body)
     location, channel = narrowed(caller, body)
     among = await members(caller, body.group, body.location)
     distinct = list(dict.fromkeys(skus))
-    found = await read(caller.ledger, distinct, location, channel, among, is_listed=body.locations)
+    found = await read_aged(
+        caller, distinct, location, channel, among, is_listed=body.locations, age_max_ms=body.max_age_ms
+    )
     by_sku = {each.sku: each for each in found}
     if sum(len(by_sku[sku].locations or ()) for sku in skus) > limits.PLACES_PER_ANSWER_MAX:
         raise TooManyPlacesError(limits.PLACES_PER_ANSWER_MAX)
     return [by_sku[sku] for sku in skus]
+
+
+async def read_aged(
+    caller: Caller,
+    skus: Sequence[str],
+    location: str,
+    channel: str,
+    among: frozenset[str] | None,
+    *,
+    is_listed: bool,
+    age_max_ms: int,
+) -> list[SkuAvailability]:
+    """Read SKUs from this process's copy where it is new enough and has them, and the others from the store."""
+    copied = find(caller, skus, location, channel, among, is_listed=is_listed, age_max_ms=age_max_ms)
+    left = [sku for sku in skus if sku not in copied] if copied else skus
+    if age_max_ms and caller.partition.stock_copy is not None:
+        TALLY.copied += len(copied)
+        TALLY.not_copied += len(left)
+    if left:
+        for each in await read(caller.ledger, left, location, channel, among, is_listed=is_listed):
+            copied[each.sku] = each
+    return [copied[sku] for sku in skus]
 
 
 async def read(
@@ -126,10 +140,19 @@ async def read(
 ) -> list[SkuAvailability]:
     """Read SKUs within what one request may read and list."""
     is_summed = not is_listed and among is None
-    read = slices.sums if is_summed else slices.availability
+    ask, in_slices = (ledger.sums, slices.sums) if is_summed else (ledger.availability, slices.availability)
+    first: Any = None
+    if len(skus) == 1:
+        # Nearly always it comes whole in one call, and what reads in slices takes longer than this question.
+        first = await ask([*skus], location, channel)
+        if first.skus and not first.next_from:
+            tally = _Tally(slices.moment_of(first), among, is_listed=is_listed)
+            tally.add(first.skus[0])
+            return [tally.whole(skus[0])]
     found: list[SkuAvailability] = []
     places = listed = 0
-    async for each, size in _collected(read(ledger, skus, location, channel), skus, among, is_listed=is_listed):
+    read = in_slices(ledger, skus, location, channel, first=first)
+    async for each, size in _collected(read, skus, among, is_listed=is_listed):
         places, listed = places + size.read, listed + size.listed
         if listed > listed_max:
             raise TooManyPlacesError(listed_max)
@@ -140,10 +163,16 @@ async def read(
     return found
 
 
-async def for_events(ledger: Ledger, skus: list[str]) -> list[SkuAvailability]:
+async def for_events(
+    ledger: Ledger, skus: list[str], channel: str = "", *, is_listed: bool = True
+) -> list[SkuAvailability]:
     """Read SKUs that changed; those at very many locations come without their list."""
-    read = slices.availability(ledger, skus, listed_max=EVENT_LOCATIONS_MAX)
-    return [each async for each, _ in _collected(read, skus, None, is_listed=True) if each is not None]
+    read = (
+        slices.availability(ledger, skus, channel=channel, listed_max=EVENT_LOCATIONS_MAX)
+        if is_listed
+        else slices.sums(ledger, skus, channel=channel)
+    )
+    return [each async for each, _ in _collected(read, skus, None, is_listed=is_listed) if each is not None]
 
 
 class _Size(NamedTuple):
@@ -215,10 +244,13 @@ async def nearby(caller: Caller, sku: str, query: NearbyQuery, *, decimals: int)
     ``decimals``: of the distance. Errors as for :func:`of_sku`.
     """
     checked = check_sku("sku", sku)
+    check_skus_in_reach(caller.principal, [checked])
+    query = in_reach(caller.principal, query)
+    _, channel = narrowed(caller, query)
     among = await members(caller, query.group, None)
     directory = await caller.partition.locations.current()
     [found] = await read(
-        caller.ledger, [checked], "", "", among, is_listed=True, listed_max=limits.PLACES_PER_REQUEST_MAX
+        caller.ledger, [checked], "", channel, among, is_listed=True, listed_max=limits.PLACES_PER_REQUEST_MAX
     )
     here, near = Position(query.lat, query.lon), []
     for each in found.locations or ():
@@ -231,7 +263,9 @@ async def nearby(caller: Caller, sku: str, query: NearbyQuery, *, decimals: int)
     return found, near[: query.limit]
 
 
-def narrowed(caller: Caller, query: AvailabilityQuery | AvailabilityQueryBody | PiecesQuery) -> tuple[str, str]:
+def narrowed(
+    caller: Caller, query: AvailabilityQuery | AvailabilityQueryBody | PiecesQuery | NearbyQuery
+) -> tuple[str, str]:
     """Check and return location and channel, empty where they are left out.
 
     Raises
@@ -242,7 +276,8 @@ def narrowed(caller: Caller, query: AvailabilityQuery | AvailabilityQueryBody | 
         Orders of the channel are refused.
 
     """
-    location = "" if query.location is None else check_location("location", query.location)
+    named = None if isinstance(query, NearbyQuery) else query.location
+    location = "" if named is None else check_location("location", named)
     channel = "" if query.channel is None else check_channel("channel", query.channel)
     check_allowed(caller, channel)
     return location, channel

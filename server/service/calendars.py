@@ -15,6 +15,8 @@ from server.store.repositories.daily_figures import FigureStore
 _ALIKE: Final = 0.75
 """Closer than for other names, since there are hundreds to choose among."""
 
+_NEXT_S: Final = 0.002
+
 
 class Today(NamedTuple):
     """By which zones days are told, at a moment on the store's clock."""
@@ -53,8 +55,14 @@ async def set_time_zone(caller: Caller, time_zone: str) -> Today:
 
     """
     await check_zone("time_zone", time_zone)
-    await written(calendars.set_time_zone(caller.partition.client, caller.partition.keyspace, time_zone))
-    return await today(caller)
+    partition = caller.partition
+    setting = calendars.set_time_zone(partition.client, partition.keyspace, time_zone, caller.actor)
+    begins_ms = (await written(setting)).begins_ms
+    found = await today(caller)
+    if found.now_ms < begins_ms:  # it holds from the store's next millisecond on
+        await asyncio.sleep(_NEXT_S)
+        found = await today(caller)
+    return found
 
 
 async def check_zone(field: str, time_zone: str) -> None:

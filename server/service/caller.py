@@ -1,13 +1,15 @@
 """Who asks the service for something, and what it works with to answer. HTTP, commands and files all make a caller."""
 
 import asyncio
+import itertools
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from server.domain.channels import ChannelSettings
+from server.domain.key_limits import KeyLimits
 from server.domain.limits import BULK_AT_ONCE_MAX, TTL_S_DEFAULT
 from server.domain.operations.base import fingerprint
 from server.domain.principal import ALL_SCOPES, LOCAL, Principal
@@ -15,9 +17,12 @@ from server.domain.shortages import newest_first
 from server.domain.sources import SourceSettings
 from server.store.command_session import OpenStore
 from server.store.connection.connect import StoreClient
+from server.store.copies.journal_tail import JournalTail
+from server.store.copies.stock_copy import StockCopy
 from server.store.documents.documents import Documents
 from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
+from server.store.ledger.limited_ledger import within
 from server.store.repositories.locations import KnownLocations, LocationStore
 
 _LEDGERS_KEPT_MAX: Final = 1_000
@@ -28,12 +33,14 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     """What the service works with in one partition; made once and shared by all who ask there.
 
     ``ledger`` is that of the system, and ``ledgers`` has those of its keys: each waits for the store in its own turn.
+    ``limited_ledgers``: those of keys with limits, beside the limits for which they were made.
     ``client`` reads past the ledger; ``limits`` is :meth:`Retention.packed`, which reading scripts need. ``new_id``
     makes the ids of reservations and transfers that came without one. ``channels``, ``sources``: the configured ones,
     by name.
     ``bulk_at_once``: how many operations of one request wait for the store together. ``other_channels``: those that
     orders may name beside the configured ones; None: any. ``documents``: those of orders; None: there is no
-    database.
+    database. ``stock_copy``: answers those who allow an age; None: the store is always asked. ``tail``: the journal's
+    newest entries, for those who ask for the history.
     """
 
     ledger: Ledger
@@ -46,8 +53,11 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     sources: Mapping[str, SourceSettings] = {}
     bulk_at_once: int = BULK_AT_ONCE_MAX
     ledgers: dict[str, Ledger] = {}
+    limited_ledgers: dict[str, tuple[KeyLimits, Ledger]] = {}
     other_channels: frozenset[str] | None = None
     documents: Documents | None = None
+    stock_copy: StockCopy | None = None
+    tail: JournalTail = msgspec.field(default_factory=JournalTail)
 
     @property
     def newest_first(self) -> frozenset[str]:
@@ -64,6 +74,16 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
             self.ledgers.clear()
         ledger = self.ledgers[key] = self.ledger.of(key)
         return ledger
+
+    def limited_ledger_of(self, key: str, limits: KeyLimits) -> Ledger:
+        """Return the ledger of a key with limits, made for its first request and again when they have changed."""
+        known = self.limited_ledgers.get(key)
+        if known is None or known[0] is not limits:
+            if len(self.limited_ledgers) >= _LEDGERS_KEPT_MAX:
+                self.limited_ledgers.clear()
+            ledger = self.ledgers.get(key) or self.ledger_of(key)
+            known = self.limited_ledgers[key] = (limits, within(ledger, key, limits))
+        return known[1]
 
     @property
     def keyspace(self) -> Keyspace:
@@ -86,8 +106,10 @@ class Caller(msgspec.Struct, frozen=True):
     @property
     def ledger(self) -> Ledger:
         """The caller's ledger: operations are carried out by its :meth:`~Ledger.run`. Refusals are values."""
-        key = self.principal.actor
-        return self.partition.ledgers.get(key) or self.partition.ledger_of(key)
+        principal, partition = self.principal, self.partition
+        if principal.limits is not None:
+            return partition.limited_ledger_of(principal.key, principal.limits)
+        return partition.ledgers.get(principal.key) or partition.ledger_of(principal.key)
 
     def fingerprint(self, *parts: object) -> str:
         """Return the fingerprint of a request, empty without a key: nothing could be compared with it then."""
@@ -114,3 +136,18 @@ def local_caller(store: OpenStore, partition: str, key: str = "") -> Caller:
         new_id=lambda: f"r{secrets.token_hex(12)}",
     )
     return Caller(Principal(LOCAL.actor, partition, ALL_SCOPES), parts, key)
+
+
+def key_of(principal: Principal, key: str) -> str:
+    """Return an idempotency key as it is kept for whoever sent it: where they see their own alone, as theirs.
+
+    A zero byte stands in no key that is sent.
+    """
+    limits = principal.limits
+    return f"{principal.key}\0{key}" if limits is not None and limits.writes_own else key
+
+
+def new_ids() -> Iterator[str]:
+    """Yield ids of reservations and transfers: unique by a random part for the process, short by a counter."""
+    prefix = secrets.token_hex(6)
+    return (f"r{prefix}{number:x}" for number in itertools.count(1))

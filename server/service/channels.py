@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -9,72 +10,24 @@ import msgspec
 from server.domain.channels import (
     ChannelRules,
     ChannelSettings,
-    ChannelStatus,
     DeadLetter,
     RulesError,
     rules_in_force,
     understood,
 )
-from server.domain.spelling import normal
+from server.domain.mirrors import fault_of_locations
 from server.schemas.channels import ChannelRulesBody, RetryBody
 from server.service.caller import Caller, Partition
-from server.service.checks import InvalidError, check_location, check_sku
+from server.service.channel_states import channel_of, states, store_of
+from server.service.checks import InvalidError, check_location, check_reference, check_sku
 from server.service.known_locations import check_known
-from server.service.problems import ProblemError, problem
+from server.service.pages import next_of, place_in
 from server.service.writes import written
 from server.store.connection.timeouts import in_time
 from server.store.repositories.channels import ChannelStore
 
 DEAD_LETTERS_LOOKED_AT_MAX: Final = 100_000
 """Some tenths of a second of reading. Where there are more, a page holds the newest of as many."""
-
-
-def channel_of(caller: Caller, name: str) -> ChannelSettings:
-    """Find a channel among those of the caller's partition.
-
-    Raises
-    ------
-    ProblemError
-        It is not configured there.
-
-    """
-    found = caller.partition.channels.get(name) or caller.partition.channels.get(normal(name))
-    if found is None:
-        raise ProblemError(problem("unknown_channel"))
-    return found
-
-
-def store_of(caller: Caller) -> ChannelStore:
-    """Open what is kept about the channels of the caller's partition; its methods wait for ever, so bound them."""
-    return ChannelStore(caller.partition.client, caller.partition.keyspace)
-
-
-# -- state
-
-
-class States(NamedTuple):
-    """What the store knows of the channels of a partition, and the time there."""
-
-    statuses: dict[str, ChannelStatus]
-    now_ms: int
-
-    def of(self, channel: str) -> tuple[ChannelStatus, bool]:
-        """Return a channel's status, and whether its publisher is missing."""
-        status = self.statuses.get(channel, ChannelStatus(publisher="", written_ms=0))
-        return status, not status.is_current(self.now_ms)
-
-
-async def states(caller: Caller) -> States:
-    """Read how the channels of the partition are.
-
-    Raises
-    ------
-    StoreUnavailableError
-        The store did not answer in time.
-
-    """
-    store = store_of(caller)
-    return States(await in_time(store.statuses()), await in_time(store.now_ms()))
 
 
 # -- rules
@@ -109,7 +62,7 @@ async def rules(caller: Caller, channel: str) -> RulesInForce:
 
 
 async def set_rules(caller: Caller, channel: str, body: ChannelRulesBody) -> RulesInForce:
-    """Replace the rules that were set at run time.
+    """Replace the rules that were set at run time; the channel stays paused, or not, unless ``paused`` is named.
 
     Raises
     ------
@@ -121,20 +74,43 @@ async def set_rules(caller: Caller, channel: str, body: ChannelRulesBody) -> Rul
     """
     settings = channel_of(caller, channel)
     given = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not msgspec.UNSET}
+    reason = check_reference("reason", given.pop("reason", None))
     if "locations" in given:
         given["locations"] = [check_location(f"locations[{i}]", name) for i, name in enumerate(given["locations"])]
     try:
         answer = _in_force(settings, given)
     except RulesError as error:
         raise InvalidError(error.field, error.rule) from None
+    fault = fault_of_locations(settings.mirror, answer.rules.locations) if settings.mirror is not None else ""
+    if fault:
+        raise InvalidError("locations", fault)
     partition = caller.partition
     named = {f"locations[{i}]": location for i, location in enumerate(given.get("locations", []))}
     if named:
         registered = (await partition.locations.current()).locations
         await check_known(partition.client, partition.keyspace, registered, named)
-    await written(store_of(caller).set_rules(settings.name, given, caller.actor))
+
+    def replaced(before: dict[str, Any]) -> dict[str, Any]:
+        # A form that knows nothing of pausing must not resume a channel.
+        return {name: value for name, value in before.items() if name == "paused"} | given
+
+    stored = await written(store_of(caller).change_rules(settings.name, replaced, caller.actor, reason=reason))
     await written(limit_orders(caller.partition))
-    return answer
+    return _in_force(settings, understood(stored))
+
+
+async def pause(caller: Caller, channel: str, reason: str | None, *, is_paused: bool) -> RulesInForce:
+    """Pause a channel, or have it published to again; its other rules stay. Errors as for :func:`set_rules`."""
+    settings = channel_of(caller, channel)
+    why = check_reference("reason", reason)
+
+    def paused(before: dict[str, Any]) -> dict[str, Any]:
+        # What a newer release has written stays, too.
+        given = {name: value for name, value in before.items() if name != "paused"}
+        return given | ({"paused": is_paused} if is_paused != settings.rules.paused else {})
+
+    stored = await written(store_of(caller).change_rules(settings.name, paused, caller.actor, reason=why))
+    return _in_force(settings, understood(stored))
 
 
 async def limit_orders(partition: Partition) -> None:
@@ -162,6 +138,9 @@ async def rules_of_all(partition: Partition) -> Mapping[str, ChannelRules]:
 # -- commands to the publisher
 
 
+_Command = Literal["channel_reconcile", "channel_retry", "channel_test"]
+
+
 async def reconcile(caller: Caller, channel: str) -> bool:
     """Command a comparison of everything with the channel; return whether its publisher is missing.
 
@@ -172,6 +151,11 @@ async def reconcile(caller: Caller, channel: str) -> bool:
 
     """
     return await _command(caller, channel, "channel_reconcile", [])
+
+
+async def test(caller: Caller, channel: str) -> bool:
+    """Command a test of the connection; as :func:`reconcile`."""
+    return await _command(caller, channel, "channel_test", [])
 
 
 async def retry(caller: Caller, channel: str, body: RetryBody) -> bool:
@@ -188,7 +172,10 @@ async def retry(caller: Caller, channel: str, body: RetryBody) -> bool:
 
 
 async def _command(
-    caller: Caller, channel: str, command: Literal["channel_reconcile", "channel_retry"], skus: list[str]
+    caller: Caller,
+    channel: str,
+    command: _Command,
+    skus: list[str],
 ) -> bool:
     name = channel_of(caller, channel).name
     _, missing = (await states(caller)).of(name)
@@ -199,11 +186,26 @@ async def _command(
 # -- dead letters
 
 
-async def dead_letters(caller: Caller, channel: str, count: int) -> tuple[list[DeadLetter], bool]:
-    """Read the newest dead letters, ``count`` at most, and whether those are all.
+_Place = tuple[int, str, str]
+_decode_place = msgspec.json.Decoder(_Place).decode
+"""When a dead letter was refused last, its SKU, and the field that it is about."""
+
+
+class DeadLettersPage(NamedTuple):
+    """Some dead letters, the newest first. ``is_complete``: no more come; ``following``: where the next page begins."""
+
+    found: list[DeadLetter]
+    is_complete: bool
+    following: str
+
+
+async def dead_letters(caller: Caller, channel: str, count: int, after: str = "") -> DeadLettersPage:
+    """Read the newest dead letters, ``count`` at most.
 
     Raises
     ------
+    InvalidError
+        ``after`` is not what a page returned as its next.
     ProblemError
         The channel is not configured.
     StoreUnavailableError
@@ -211,17 +213,24 @@ async def dead_letters(caller: Caller, channel: str, count: int) -> tuple[list[D
 
     """
     name = channel_of(caller, channel).name
-    return await in_time(_newest(store_of(caller), name, count))
+    behind = place_in(after, _decode_place) if after else None
+    return await in_time(_newest(store_of(caller), name, count, behind))
 
 
-async def _newest(store: ChannelStore, channel: str, count: int) -> tuple[list[DeadLetter], bool]:
-    """Pick the newest. No more than ``count`` are in memory at any time."""
-    newest: list[tuple[int, str, str, DeadLetter]] = []
-    seen = 0
+async def _newest(store: ChannelStore, channel: str, count: int, behind: _Place | None) -> DeadLettersPage:
+    """Pick the newest behind a place. Little more than ``count`` are in memory at any time."""
+    newest: list[tuple[_Place, DeadLetter]] = []
+    seen = there = 0
     async for each in store.dead_letters(channel):
         seen += 1
-        push = heapq.heappush if len(newest) < count else heapq.heappushpop
-        push(newest, (each.last_ms, each.sku, each.field, each))
+        place = (each.last_ms, each.sku, each.field)
+        if behind is None or place < behind:
+            there += 1
+            push = heapq.heappush if len(newest) < count else heapq.heappushpop
+            push(newest, (place, each))
         if seen == DEAD_LETTERS_LOOKED_AT_MAX:
             break
-    return [each for *_, each in sorted(newest, reverse=True)], seen == len(newest)
+    newest.sort(key=itemgetter(0), reverse=True)
+    following = next_of(newest[-1][0]) if there > len(newest) else ""
+    complete = there == len(newest) and seen < DEAD_LETTERS_LOOKED_AT_MAX
+    return DeadLettersPage([each for _, each in newest], complete, following)

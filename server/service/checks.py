@@ -3,12 +3,15 @@
 import re
 from base64 import urlsafe_b64decode
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Final
+
+import msgspec
 
 from server.domain import limits
 from server.domain.safety_stock import CATEGORY_BYTES_MAX
 from server.domain.spelling import StoredNames, fault, is_plain, normal
-from server.schemas.common import RESERVATION_ID, UNNAMED, UNPRINTABLE
+from server.schemas.common import RESERVATION_ID, UNNAMED, UNPRINTABLE, time_ms_of
 
 STORED_NAMES: Final[dict[str, StoredNames]] = {}
 """Stored names that the door lets through, of the partitions that have any or whose names were not all looked at yet.
@@ -154,6 +157,11 @@ def check_reference(field: str, value: str | None) -> str:
     return "" if value is None else check_text(field, value, limits.REFERENCE_BYTES_MAX)
 
 
+def check_reason(value: str | msgspec.UnsetType) -> str:
+    """Return why something is done, empty where it is not given."""
+    return "" if isinstance(value, msgspec.UnsetType) else check_reference("reason", value)
+
+
 def check_reservation_id(field: str, value: str) -> str:
     """Return the id that is meant: of a reservation, a transfer or an expected receipt, such as ``#1001``.
 
@@ -210,6 +218,15 @@ def check_cursor(field: str, value: str) -> str:
     if value and not (_CURSOR.fullmatch(value) and int(value) <= _CURSOR_MAX):
         raise InvalidError(field, "must be what a page gave as next")
     return value
+
+
+def check_time_ms(field: str, value: datetime | msgspec.UnsetType) -> int:
+    """Return a time with its zone as milliseconds since 1970; 0 where none is given."""
+    if not isinstance(value, datetime):
+        return 0
+    if value.tzinfo is None:
+        raise InvalidError(field, "must have a time zone, such as 2026-11-29T20:00:00Z")
+    return max(1, time_ms_of(value))
 
 
 def check_idempotency_key(value: str | None) -> str:

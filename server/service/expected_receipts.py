@@ -3,21 +3,27 @@
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
+import msgspec
+
 from server.domain.available_to_promise import DAYS_MAX, AtpDay, Dated, available_to_promise, late
 from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.operations.expected_receipts import Expect, Forgo
 from server.domain.stock import Outlook
-from server.schemas.expected_receipts import AtpQuery, ExpectedReceiptBody
+from server.schemas.expected_receipts import AtpQuery, ExpectedReceiptBody, ExpectedReceiptQuery
 from server.service.calendars import calendar_of
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_id_in_path, check_location, check_reference, check_sku
 from server.service.likeness import as_asked, is_allowed
+from server.service.pages import check_position, next_of, place_in
 from server.service.parcels import check_sscc
 from server.service.scans import pack_of, units_of
 from server.store.connection.timeouts import in_time
-from server.store.repositories.expected_receipts import read_outlook, read_supply
+from server.store.repositories.expected_receipts import page_of_supply, read_outlook, read_supply
 
 _DAYS_DEFAULT: Final = 30
+_PAGE: Final = 50
+_decode_position = msgspec.json.Decoder(tuple[int]).decode
+_decode_day = msgspec.json.Decoder(tuple[str, str]).decode
 
 
 def check_supply_id(supply_id: str) -> str:
@@ -89,6 +95,48 @@ async def outlook_of(caller: Caller, sku: str, location: str | None) -> Outlook:
     return await in_time(
         read_outlook(partition.client, partition.keyspace, partition.limits, check_sku("sku", sku), only_at)
     )
+
+
+class SupplyPage(NamedTuple):
+    """Some receipts that are still to come; ``following`` is where the next page begins, empty: that were all."""
+
+    found: list[tuple[str, ExpectedReceipt]]
+    as_of_ms: int
+    following: str
+
+
+async def find_supply(caller: Caller, query: ExpectedReceiptQuery) -> SupplyPage:
+    """Read what is still to come, a page at a time.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule, or ``after`` is not what a page returned as its next.
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    if query.sku is not None:
+        return await _of_sku(caller, query.sku, query)
+    client, keyspace = caller.partition.client, caller.partition.keyspace
+    location = "" if query.location is None else check_location("location", query.location)
+    position = check_position(*place_in(query.after, _decode_position)) if query.after else 0
+    count = _PAGE if query.limit is msgspec.UNSET else query.limit
+    part = await in_time(page_of_supply(client, keyspace, position, count, location))
+    return SupplyPage(part.found, part.as_of_ms, next_of((part.following,)) if part.following else "")
+
+
+async def _of_sku(caller: Caller, sku: str, query: ExpectedReceiptQuery) -> SupplyPage:
+    """Read those of a SKU by their days; without a limit all at once, as ever."""
+    found = await outlook_of(caller, sku, query.location)
+    behind = place_in(query.after, _decode_day) if query.after else ("", "")
+    left = [each for each in found.supply if _day(each) > behind]
+    page = left if query.limit is msgspec.UNSET else left[: query.limit]
+    return SupplyPage(page, found.as_of_ms, next_of(_day(page[-1])) if len(page) < len(left) else "")
+
+
+def _day(each: tuple[str, ExpectedReceipt]) -> tuple[str, str]:
+    return each[1].expected_on.isoformat(), each[0]
 
 
 class Forecast(NamedTuple):

@@ -8,9 +8,10 @@ from typing import Literal
 from server.domain.intake import News
 from server.domain.order_documents import InboxEntry
 from server.service.caller import Caller
-from server.service.channels import channel_of, states
+from server.service.channel_states import channel_of, states
+from server.service.documents import documents_of
 from server.service.news import tell
-from server.service.order_documents import check_channel_name, check_number, documents_of
+from server.service.order_documents import check_channel_name, check_number
 from server.service.problems import ProblemError, problem
 from server.store.repositories.intake import IntakeStore
 

@@ -8,6 +8,7 @@ from server.domain.operations.reservations import Edit, LineEdit, LineMapping, M
 from server.schemas.reservations import ChangeLineBody, ChangeLinesBody
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_location, check_sku
+from server.service.key_limits import held_s
 from server.service.part_names import find_scanned, scanned_pack
 from server.service.scans import Found, Scan, units_of
 from server.store.repositories.barcodes import Pack
@@ -32,10 +33,13 @@ async def lines_operation(caller: Caller, target: str, body: ChangeLinesBody) ->
     edits = [_line_edit(i, line, found) for i, line in enumerate(body.lines)]
     # The first reading tells the store which are closed, if an older release has registered them.
     await caller.partition.locations.current()
-    ttl_ms = 0 if body.ttl_s is msgspec.UNSET else body.ttl_s * 1000
+    ttl_ms, life_max_s, quota = 0 if body.ttl_s is msgspec.UNSET else body.ttl_s * 1000, 0, None
+    if (key_limits := caller.principal.limits) is not None:
+        held_s(key_limits, ttl_ms // 1000, 0)
+        life_max_s, quota = key_limits.ttl_max_s, key_limits.quota
     return Edit(
         caller.fingerprint("edit", target, body), caller.actor, target, caller.key, edits, ttl_ms,
-        body.on_shortage == "accept",
+        body.on_shortage == "accept", life_max_s * 1000, quota or False,
     )  # fmt: skip
 
 

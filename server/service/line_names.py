@@ -22,13 +22,14 @@ from server.service.caller import Caller
 from server.service.checks import InvalidError, check_channel, check_name
 from server.service.problems import ProblemError, problem
 from server.service.scans import Scan, find_here, known_pack, scan_instead, units_of
-from server.store.connection.timeouts import in_time
+from server.store.connection.timeouts import in_report_time, in_time
 from server.store.repositories.barcodes import Pack
 from server.store.repositories.channels import ChannelStore
 
 LOOK_AGAIN_S: Final = 60.0
 """A key that is not found has all listings of its channel looked through, as an earlier release keeps no keys. So
 often: it takes the store a tenth of a second for 100,000 listings."""
+_TOO_MANY: Final = "The listings could not be looked through for a key in time; try again."
 
 
 class NamedLines(NamedTuple):
@@ -141,7 +142,8 @@ async def stored_listings(caller: Caller, channel: str, keys: Sequence[str]) -> 
     store = ChannelStore(partition.client, partition.keyspace)
     found = await in_time(store.find_keys(channel, keys))
     if len(found) < len(keys) and _may_look(partition.keyspace.partition, channel):
-        await in_time(store.index_keys(channel, [key for key in keys if key not in found]))
+        missing = [key for key in keys if key not in found]
+        await in_report_time(store.index_keys(channel, missing), _TOO_MANY)
         found = await in_time(store.find_keys(channel, keys))
     return found
 

@@ -16,13 +16,13 @@ from server.domain.listing_keys import KeyConflict, as_kept, key_conflicts
 from server.schemas.channels import CURRENCY, PRICE, ListingBody, ListingsBody, ListingsQuery
 from server.schemas.problems import FieldProblem, Problem
 from server.service.caller import Caller
-from server.service.channels import channel_of, store_of
+from server.service.channel_states import channel_of, store_of
 from server.service.checks import InvalidError, check_name, check_reference, check_sku, check_text
 from server.service.current_names import current
 from server.service.line_names import stored_listings
 from server.service.problems import ProblemError, problem
 from server.service.writes import written
-from server.store.connection.timeouts import in_time
+from server.store.connection.timeouts import in_report_time, in_time
 from server.store.repositories.channels import ChannelStore
 
 _BY_KEY: Final = "k"
@@ -33,6 +33,8 @@ _POSITION_MAX: Final = 2**64 - 1
 _TRIES_MAX: Final = 10
 """Requests about one channel's listings that may pass this one while it is checked."""
 _CONFLICTS_SHOWN_MAX: Final = 20
+_TOO_MANY: Final = "The listings could not be looked through for new keys in time; try again."
+"""All are looked through: a million take some seconds."""
 
 
 def _price(field: str, value: str | None) -> str:
@@ -157,7 +159,8 @@ async def _checked(store: ChannelStore, channel: str, listings: Sequence[Listing
     new = {each.key for each in listings if each.listed and not _has_key(stored.get(each.sku), each.key)}
     names = await _names(store, channel, new) if lists_all else set()
     kept, further = as_kept(listings, stored, names)
-    conflicts = key_conflicts([*kept, *further], await in_time(store.listed_under(channel, new)), names)
+    listed = await in_report_time(store.listed_under(channel, new), _TOO_MANY)
+    conflicts = key_conflicts([*kept, *further], listed, names)
     if conflicts:
         raise ProblemError(_key_taken(conflicts))
     await in_time(check_components(store, channel, kept, stored))

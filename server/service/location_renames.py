@@ -9,6 +9,7 @@ from server.service.caller import Caller
 from server.service.channels import rules_of_all
 from server.service.checks import InvalidError, check_location, check_new_name
 from server.service.locations import location_names
+from server.service.mirrored_locations import refuse_change
 from server.service.problems import ProblemError, alike, problem
 from server.store.errors import SimilarNameError, StoreUnavailableError
 from server.store.repositories.location_deletes import LocationDeletes
@@ -39,13 +40,15 @@ async def rename_location(
     to: str,
     *,
     allow_similar: bool = False,
+    reason: str = "",
     within_s: float | None = MOVING_S,
     report: Callable[[int], None] | None = None,
 ) -> RenamedLocation:
     """Rename a location; both names mean the same from now on. A second time goes on, or changes nothing.
 
-    ``allow_similar``: the new name is meant, though another location is like it. ``within_s``: how long to move SKUs;
-    None: until all have moved. ``report``: is called with how many have moved, while they do.
+    ``allow_similar``: the new name is meant, though another location is like it. ``reason``: why; the history keeps it.
+    ``within_s``: how long to move SKUs; None: until all have moved. ``report``: is called with how many have moved,
+    while they do.
 
     Raises
     ------
@@ -59,12 +62,13 @@ async def rename_location(
     if old == new:
         raise InvalidError("to", "is its name already")
     partition = caller.partition
+    await refuse_change(caller, old)
     renames = LocationRenames(partition.client, partition.keyspace, partition.limits)
     timeout = asyncio.timeout(None if within_s is None else within_s + _ANSWER_S)
     try:
         async with timeout:
             done = await renames.rename(
-                old, new, caller.actor, allow_similar=allow_similar, within_s=within_s, report=report
+                old, new, caller.actor, allow_similar=allow_similar, reason=reason, within_s=within_s, report=report
             )
     except SimilarNameError as error:
         raise ProblemError(problem("similar_name", alike("location", new, error.similar))) from None
@@ -93,6 +97,7 @@ async def delete_location(caller: Caller, name: str) -> str:
     """
     names, partition = await location_names(caller), caller.partition
     location = names.current(_named(name))
+    await refuse_change(caller, location)
     for channel, rules in (await rules_of_all(partition)).items():
         if location in map(names.current, rules.locations):
             _refuse(f"the rules of the channel {channel} name it")

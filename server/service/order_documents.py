@@ -1,8 +1,7 @@
 """Orders as people look at them: found, read whole with their reservations, noted on, erased; and the inbox."""
 
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -13,6 +12,7 @@ from server.domain.order_documents import (
     KEPT_NUMBER_BYTES_MAX,
     NOTE_BYTES_MAX,
     Booking,
+    Flag,
     InboxEntry,
     KeptOrder,
     Note,
@@ -30,13 +30,15 @@ from server.service.checks import (
     check_reference,
     check_sku,
     check_text,
+    check_time_ms,
     text_in_path,
 )
+from server.service.documents import documents_of
+from server.service.pages import next_of, place_in
 from server.service.problems import ProblemError, problem
 from server.service.shortages import OrderShortages, shortages_of
 from server.service.writes import written
 from server.store.connection.timeouts import in_time
-from server.store.documents.documents import Documents
 from server.store.documents.kept import Paper
 from server.store.documents.search import Place
 from server.store.repositories import booked_orders
@@ -49,20 +51,7 @@ RESERVATIONS_SHOWN_MAX: Final = 20
 """Reservations of one order that are read with it; nearly every order has one."""
 _NAMES_MAX: Final = 100
 _decode_place = msgspec.json.Decoder(tuple[Annotated[int, Meta(ge=0, le=2**53)], str, str]).decode
-
-
-def documents_of(caller: Caller) -> Documents:
-    """Return the documents of orders.
-
-    Raises
-    ------
-    ProblemError
-        There is no database for them.
-
-    """
-    if caller.partition.documents is None:
-        raise ProblemError(problem("documents_missing"))
-    return caller.partition.documents
+"""Where a page ended: a time, a channel and a number."""
 
 
 def check_number(field: str, value: str) -> str:
@@ -110,12 +99,12 @@ async def find_orders(caller: Caller, query: OrdersQuery) -> tuple[list[KeptOrde
         locations=() if query.location is None else await _locations_of(caller, query.location),
         short=_flag(query.short),
         unmapped=_flag(query.unmapped),
-        from_ms=_ms("from", query.from_),
-        to_ms=_ms("to", query.to),
+        from_ms=check_time_ms("from", query.from_),
+        to_ms=check_time_ms("to", query.to),
     )
-    after = Place(*_place(query.after)) if query.after else None
+    after = Place(*place_in(query.after, _decode_place)) if query.after else None
     found, following = await documents_of(caller).find(caller.principal.partition, wanted, after, query.limit)
-    return found, "" if following is None else _after(tuple(following))
+    return found, "" if following is None else next_of(tuple(following))
 
 
 async def _names_of(caller: Caller, sku: str) -> tuple[str, ...]:
@@ -133,26 +122,6 @@ async def _locations_of(caller: Caller, location: str) -> tuple[str, ...]:
 
 def _flag(value: bool | msgspec.UnsetType) -> bool | None:
     return value if isinstance(value, bool) else None
-
-
-def _ms(field: str, value: datetime | msgspec.UnsetType) -> int:
-    if not isinstance(value, datetime):
-        return 0
-    if value.tzinfo is None:
-        raise InvalidError(field, "must have a time zone, such as 2026-11-29T20:00:00Z")
-    return max(1, int(value.timestamp() * 1000))
-
-
-def _after(place: tuple[object, ...]) -> str:
-    return urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
-
-
-def _place(after: str) -> tuple[int, str, str]:
-    """Return where a page ended: a time, a channel and a number."""
-    try:
-        return _decode_place(urlsafe_b64decode(after + "=" * (-len(after) % 4)))
-    except (ValueError, msgspec.MsgspecError):
-        raise InvalidError("after", "must be what a page gave as next") from None
 
 
 class OrderFound(msgspec.Struct, frozen=True):
@@ -177,6 +146,9 @@ async def read_order(caller: Caller, channel: str, number: str) -> OrderFound:
 
     """
     channel, number = check_channel_name("channel", channel), check_number("number", number)
+    reach = caller.principal.reach
+    if reach is not None and reach.channel != channel:
+        raise ProblemError(problem("unknown_order"))
     whole = await documents_of(caller).order(caller.principal.partition, channel, number)
     if whole is None:
         whole = await _without_document(caller, channel, number)
@@ -292,11 +264,26 @@ async def inbox(caller: Caller, query: InboxQuery) -> tuple[list[InboxEntry], st
 
     """
     channel = "" if query.channel is None else check_channel_name("channel", query.channel)
-    after = _place(query.after) if query.after else (0, "", "")
+    after = place_in(query.after, _decode_place) if query.after else (0, "", "")
     found = await documents_of(caller).inbox(caller.principal.partition, channel, query.state, after, query.limit + 1)
     page = found[: query.limit]
     last = page[-1] if len(found) > query.limit else None
-    return page, "" if last is None else _after((last.first_ms, last.channel, last.number))
+    return page, "" if last is None else next_of((last.first_ms, last.channel, last.number))
+
+
+async def flags_of(caller: Caller, entries: Sequence[InboxEntry]) -> dict[tuple[str, str], tuple[Flag, ...]]:
+    """Read the flags of the orders that entries of the inbox are about, by channel and number.
+
+    Raises
+    ------
+    ProblemError
+        There is no documents database.
+    DocumentsError
+        It does not answer.
+
+    """
+    keys = [(each.channel, each.number) for each in entries]
+    return await documents_of(caller).flags(caller.principal.partition, keys) if keys else {}
 
 
 def _now_ms() -> int:

@@ -2,7 +2,7 @@
 
 import heapq
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -10,9 +10,10 @@ from server.domain.channels import ChannelSettings
 from server.domain.intake import OUTBOX_MAX, News, OutboxEntry
 from server.schemas.intake import CommandBody, OutboxQuery
 from server.service.caller import Caller
-from server.service.channels import channel_of, states
+from server.service.channel_states import channel_of, states
 from server.service.checks import InvalidError, check_reference
 from server.service.news import tell
+from server.service.pages import next_of, place_in
 from server.service.problems import ProblemError, problem
 from server.store.connection.timeouts import in_time
 from server.store.repositories.intake import IntakeStore
@@ -38,6 +39,8 @@ _FULL: Final = (
     " Nothing happened."
 )
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
+_decode_place = msgspec.json.Decoder(tuple[int, str]).decode
+"""When a command was made, and its id."""
 
 
 async def say(caller: Caller, channel: str, body: CommandBody) -> tuple[str, bool]:
@@ -90,13 +93,21 @@ async def read_now(caller: Caller, channel: str, orders: list[str]) -> bool:
     return await _ask(caller, channel, News("read", 0, orders))
 
 
-async def commands(caller: Caller, channel: str, query: OutboxQuery) -> tuple[list[OutboxEntry], bool]:
-    """Read the newest commands, and whether those are all that were asked for.
+class OutboxPage(NamedTuple):
+    """Commands, the newest first. ``is_complete``: no more come; ``following``: where the next page begins."""
+
+    found: list[OutboxEntry]
+    is_complete: bool
+    following: str
+
+
+async def commands(caller: Caller, channel: str, query: OutboxQuery) -> OutboxPage:
+    """Read the newest commands that were asked for.
 
     Raises
     ------
     InvalidError
-        The order's number cannot be one.
+        The order's number cannot be one, or ``after`` is not what a page returned as its next.
     ProblemError
         The channel is not configured.
     StoreUnavailableError
@@ -110,9 +121,15 @@ async def commands(caller: Caller, channel: str, query: OutboxQuery) -> tuple[li
     async def found() -> list[OutboxEntry]:
         return [each async for each in store.outbox() if _is_asked_for(each, query)]
 
-    matching = await in_time(found())
-    newest = heapq.nlargest(query.limit, matching, key=lambda each: (each.created_ms, each.id))
-    return newest, len(newest) == len(matching)
+    behind = place_in(query.after, _decode_place) if query.after else None
+    matching = [each for each in await in_time(found()) if behind is None or _place(each) < behind]
+    newest = heapq.nlargest(query.limit, matching, key=_place)
+    is_complete = len(newest) == len(matching)
+    return OutboxPage(newest, is_complete, "" if is_complete else next_of(_place(newest[-1])))
+
+
+def _place(entry: OutboxEntry) -> tuple[int, str]:
+    return entry.created_ms, entry.id
 
 
 async def command(caller: Caller, channel: str, entry_id: str) -> OutboxEntry:

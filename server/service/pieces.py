@@ -13,11 +13,13 @@ from server.schemas.availability import (
     PiecesQuery,
 )
 from server.schemas.common import time_of
-from server.service.availability import SkuAvailability, members, narrowed, read
+from server.service.availability import members, narrowed, read_aged
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_name
 from server.service.line_names import find_listings
+from server.service.reach import check_skus_in_reach, in_reach
 from server.service.scans import pack_of
+from server.service.sku_availability import SkuAvailability
 
 
 async def of_keys(caller: Caller, body: AvailabilityQueryBody) -> list[KeyAvailability]:
@@ -28,12 +30,14 @@ async def of_keys(caller: Caller, body: AvailabilityQueryBody) -> list[KeyAvaila
     keys = list(dict.fromkeys(check_name(f"keys[{i}]", key, KEY_BYTES_MAX) for i, key in enumerate(body.keys)))
     if not keys:
         return []
+    body = in_reach(caller.principal, body)
     location, channel = narrowed(caller, body)
     if not channel:
         raise InvalidError("channel", "must be there where its keys are")
     parts = await _listed_parts(caller, channel, keys)
     among = await members(caller, body.group, body.location)
-    return await _of_pieces(caller, {key: parts[key] for key in keys if key in parts}, location, channel, among)
+    listed = {key: parts[key] for key in keys if key in parts}
+    return await _of_pieces(caller, listed, location, channel, among, age_max_ms=body.max_age_ms)
 
 
 async def of_piece(caller: Caller, query: PiecesQuery) -> PiecesAvailability | None:
@@ -43,6 +47,7 @@ async def of_piece(caller: Caller, query: PiecesQuery) -> PiecesAvailability | N
     """
     if (query.key is None) is (query.barcode is None):
         raise InvalidError("key", "must be there, or a barcode in its place")
+    query = in_reach(caller.principal, query)
     location, channel = narrowed(caller, query)
     among = await members(caller, query.group, query.location)
     if query.key is None:
@@ -55,7 +60,7 @@ async def of_piece(caller: Caller, query: PiecesQuery) -> PiecesAvailability | N
         parts = await _listed_parts(caller, channel, [name])
     if name not in parts:
         return None
-    [found] = await _of_pieces(caller, parts, location, channel, among)
+    [found] = await _of_pieces(caller, parts, location, channel, among, age_max_ms=query.max_age_ms)
     return PiecesAvailability(
         key=name if query.key is not None else "",
         barcode=query.barcode or "",
@@ -77,12 +82,16 @@ async def _of_pieces(
     location: str,
     channel: str,
     among: frozenset[str] | None,
+    *,
+    age_max_ms: int,
 ) -> list[KeyAvailability]:
     skus = list(dict.fromkeys(each.sku for components in parts.values() for each in components))
+    check_skus_in_reach(caller.principal, skus)
     if len(skus) > limits.SKUS_PER_QUERY_MAX:
         rule = f"are made of {len(skus):,} SKUs together; ask for {limits.SKUS_PER_QUERY_MAX:,} at most"
         raise InvalidError("keys", rule)
-    found = {each.sku: each for each in await read(caller.ledger, skus, location, channel, among, is_listed=False)}
+    read = await read_aged(caller, skus, location, channel, among, is_listed=False, age_max_ms=age_max_ms)
+    found = {each.sku: each for each in read}
     return [_of_parts(key, components, found) for key, components in parts.items()]
 
 

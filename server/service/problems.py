@@ -7,9 +7,10 @@ from typing import Final
 import msgspec
 
 from server.domain.answers import LineRefusal, Refused
+from server.domain.field_faults import Fault, FaultsError
 from server.domain.limits import SHORT_MAX, UNITS_MAX
 from server.domain.outcomes import OUTCOMES
-from server.schemas.problems import FieldProblem, LineProblem, Problem
+from server.schemas.problems import FieldProblem, LineProblem, Problem, QuotaProblem
 from server.service.checks import InvalidError, UnknownBarcodeError
 from server.store.errors import (
     DocumentsError,
@@ -22,6 +23,10 @@ from server.store.errors import (
 
 OPERATING_ERRORS: Final = (StoreError, OverloadedError, OutcomeUnknownError, OrderTooWideError)
 """What keeps the ledger from answering: counted like an outcome, where it meets an operation."""
+_NOT_OF_THE_KEY: Final = (
+    "This reservation does not count for the quota of this key, so it cannot be made larger with it. Use a key without"
+    " a quota, or make another reservation. Nothing changed."
+)
 _AT_PATH: Final = re.compile(r"^(?P<rule>.*?) - at `(?:key` in `)?\$(?P<path>.*)`$", re.DOTALL)
 _ABOUT_A_FIELD: Final = re.compile(
     r"^Object (?P<what>contains unknown|missing required) field `(?P<name>.*)`$", re.DOTALL
@@ -66,8 +71,10 @@ def refusal(refused: Refused, reservation_id: str = "") -> Problem:
     """Make the problem of what the ledger refused."""
     if refused.outcome == "invalid":
         return invalid("baseline_seq", "must be a seq that this server gave out")
+    if refused.outcome == "quota_exceeded":
+        return _quota_problem(refused.lines[0], refused.state, reservation_id)
     if refused.outcome == "order_known":
-        return problem("order_known", reservation_id=refused.lines[0].similar)
+        return problem("order_known", reservation_id=refused.lines[0].similar if refused.lines else "")
     describe = _DETAILS.get(refused.outcome)
     detail = next(filter(None, map(describe, refused.lines)), "") if describe is not None else ""
     lines = [
@@ -75,6 +82,32 @@ def refusal(refused: Refused, reservation_id: str = "") -> Problem:
         for each in refused.lines
     ]
     return problem(refused.outcome, detail, lines=lines, state=refused.state, reservation_id=reservation_id)
+
+
+def _quota_problem(line: LineRefusal, state: str, reservation_id: str) -> Problem:
+    """Make the problem of a quota: how many units the key holds and may hold, of all or of a customer."""
+    if not line.limit:
+        return _never(problem("quota_exceeded", _NOT_OF_THE_KEY, state=state, reservation_id=reservation_id))
+    used, asked, is_key = line.limit - line.available, line.requested, line.counter == "key"
+    of_whom, fits = "" if is_key else " for this customer", asked <= line.limit
+    if fits:
+        detail = (
+            f"This key holds {used:,} of {line.limit:,} units{of_whom}, and {asked:,} more"
+            f" {'was' if asked == 1 else 'were'} requested. {OUTCOMES['quota_exceeded'].detail}"
+        )
+    else:
+        detail = (
+            f"This key may hold no more than {line.limit:,}{of_whom}, and {asked:,} more were requested at once."
+            " Request fewer, or have the limit raised. Nothing changed."
+        )
+    quota = QuotaProblem("key" if is_key else "customer", used, line.limit, asked)
+    made = problem("quota_exceeded", detail, state=state, reservation_id=reservation_id)
+    return msgspec.structs.replace(made if fits else _never(made), quota=quota)
+
+
+def _never(made: Problem) -> Problem:
+    """Mark what the same request will be refused with for as long as the key is as it is."""
+    return msgspec.structs.replace(made, retryable=False)
 
 
 def _range_of(line: LineRefusal) -> str:
@@ -148,7 +181,17 @@ def refusal_of(operation: str, refused: Refused, reservation_id: str) -> Problem
 
 def invalid(field: str, rule: str) -> Problem:
     """Make the problem of a field that breaks a rule."""
-    return problem("invalid", f"{field}: {rule}. Nothing changed.", errors=[FieldProblem(field, rule)])
+    return invalid_fields([Fault(field, rule)])
+
+
+def invalid_fields(faults: list[Fault]) -> Problem:
+    """Make the problem of one or more fields that break a rule; the detail has the first, ``errors`` has all."""
+    field, rule = faults[0]
+    others = len(faults) - 1
+    more = f" `errors` lists {others} more." if others else ""
+    return problem(
+        "invalid", f"{field}: {rule}.{more} Nothing changed.", errors=[FieldProblem(*each) for each in faults]
+    )
 
 
 def of_error(error: Exception, reservation_id: str = "") -> Problem | None:
@@ -162,7 +205,7 @@ def of_error(error: Exception, reservation_id: str = "") -> Problem | None:
             detail = f"It is about more than {error.places_max:,} places. {OUTCOMES['answer_too_large'].detail}"
             return problem("answer_too_large", detail)
         case msgspec.ValidationError():
-            return _of_validation(error)
+            return invalid_fields(error.faults if isinstance(error, FaultsError) else [fault_of(error)])
         case StoreError() | DocumentsError():
             away = "store_unavailable" if isinstance(error, StoreError) else "documents_unavailable"
             return problem(away, f"{error} Nothing happened.", reservation_id=reservation_id)
@@ -181,7 +224,7 @@ def _of_field(error: InvalidError) -> Problem:
     return invalid(error.field, error.rule)
 
 
-def _of_validation(error: msgspec.ValidationError) -> Problem:
+def fault_of(error: msgspec.ValidationError) -> Fault:
     """Read where and what from the library's message: ``Expected `int` >= 1 - at `$.lines[0].quantity```."""
     found = _AT_PATH.match(str(error))
     rule, path = (found["rule"], found["path"].lstrip(".")) if found else (str(error), "")
@@ -189,7 +232,7 @@ def _of_validation(error: msgspec.ValidationError) -> Problem:
     if about is not None:
         path = f"{path}.{about['name']}".lstrip(".")
         rule = "is not known here" if about["what"] == "contains unknown" else "is required"
-    return invalid(path or "body", rule.replace("`", ""))
+    return Fault(path or "body", rule.replace("`", ""))
 
 
 def within(at: str, error: InvalidError) -> InvalidError:

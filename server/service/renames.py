@@ -7,7 +7,7 @@ from server.domain import limits
 from server.domain.channels import KEY_BYTES_MAX
 from server.domain.components import known_by
 from server.service.caller import Caller
-from server.service.channels import channel_of, store_of
+from server.service.channel_states import channel_of, store_of
 from server.service.checks import InvalidError, check_name, check_new_name, check_sku
 from server.service.current_names import current
 from server.service.line_names import stored_listings
@@ -26,10 +26,12 @@ _USES: Final = {
 """What a SKU is still used for, in words; the outcome's own detail says the way out."""
 
 
-async def rename_sku(caller: Caller, sku: str, to: str, *, allow_similar: bool = False) -> tuple[str, str]:
+async def rename_sku(
+    caller: Caller, sku: str, to: str, *, allow_similar: bool = False, reason: str = ""
+) -> tuple[str, str]:
     """Rename a SKU; return its old name and its new one. Both mean the same from now on. A second time changes nothing.
 
-    ``allow_similar``: the new name is meant, though another SKU is like it.
+    ``allow_similar``: the new name is meant, though another SKU is like it. ``reason``: why; the history keeps it.
 
     Raises
     ------
@@ -43,7 +45,7 @@ async def rename_sku(caller: Caller, sku: str, to: str, *, allow_similar: bool =
     if old == new:
         raise InvalidError("to", "is its name already")
     channels = await _channels(caller)
-    renaming = _store(caller).rename_sku(old, new, caller.actor, channels, allow_similar=allow_similar)
+    renaming = _store(caller).rename_sku(old, new, caller.actor, channels, allow_similar=allow_similar, reason=reason)
     try:
         outcome = await written(renaming)
     except SimilarNameError as error:

@@ -19,6 +19,7 @@ from server.domain.operations.reservations import (
     LineRelocation,
     Order,
     Release,
+    ReleaseBecause,
     Relocate,
     Reserve,
 )
@@ -42,12 +43,14 @@ from server.service.checks import (
     check_channel,
     check_id_in_path,
     check_location,
+    check_reason,
     check_reference,
     check_reservation_id,
     check_sku,
     check_text,
     is_plain_place,
 )
+from server.service.key_limits import check_channel_of_key, check_customer, held_s
 from server.service.line_names import NamedLines, named, names_others
 from server.service.order_channels import is_refused, repeated
 from server.service.order_numbers import numbered
@@ -67,22 +70,35 @@ def reserve_operation(caller: Caller, body: ReserveBody, named: NamedLines | Non
     Raises
     ------
     InvalidError
-        A field breaks a rule.
+        A field breaks a rule, or holds for longer than the caller's key may; or the key's quota needs a customer.
+    ProblemError
+        The caller's key is bound to another channel.
 
     """
     reservation_id, body_fingerprint = _identity(caller, "reserve", body)
     ttl_s = caller.partition.ttl_default_s if body.ttl_s is None else body.ttl_s
+    quota = None
+    if (key_limits := caller.principal.limits) is not None:
+        # Asked here where they are usual, for a call costs more than the question.
+        if key_limits.channel:
+            check_channel_of_key(key_limits, body.channel)
+        if key_limits.ttl_max_s:
+            ttl_s = held_s(key_limits, body.ttl_s, ttl_s)
+        if (quota := key_limits.quota) is not None and not body.customer_ref:
+            check_customer(quota)
     lines, channel_lines = (body.lines, []) if named is None else named
     channel, order_ref, customer_ref = _check_common(body, lines)
     return Reserve(
         body_fingerprint, caller.principal.actor, reservation_id, channel, lines_of(lines), ttl_s * 1000,
-        body.policy == "partial", order_ref, customer_ref, body.flags, body.policy == "backorder", channel_lines,
+        body.policy == "partial", order_ref, customer_ref, body.flags, body.policy == "backorder", channel_lines, quota,
     )  # fmt: skip
 
 
 def order_operation(caller: Caller, body: OrderBody, named: NamedLines | None = None) -> Order:
     """Make the operation that reserves and commits at once; errors as for :func:`reserve_operation`."""
     reservation_id, body_fingerprint = _identity(caller, "order", body)
+    if caller.principal.limits is not None:
+        check_channel_of_key(caller.principal.limits, body.channel)
     lines, channel_lines = (body.lines, []) if named is None else named
     channel, order_ref, customer_ref = _check_common(body, lines)
     return Order(
@@ -101,6 +117,8 @@ async def named_lines(caller: Caller, name: str, body: ReserveBody | OrderBody) 
     """
     if not names_others(body.lines):
         return None
+    if caller.principal.limits is not None:
+        check_channel_of_key(caller.principal.limits, body.channel)
     reservation_id, body_fingerprint = _identity(caller, name, body)
     if body_fingerprint:
         known = (await caller.ledger.reservation(reservation_id)).reservation
@@ -134,6 +152,9 @@ def _identity(caller: Caller, name: str, body: ReserveBody | OrderBody) -> tuple
     """
     if body.reservation_id is not None:
         reservation_id = check_reservation_id("reservation_id", body.reservation_id)
+        limits = caller.principal.limits
+        if limits is not None and limits.writes_own:  # the same body of another is no repetition of theirs
+            return reservation_id, fingerprint(name, body, *lines_to_plan(body), caller.principal.key)
         return reservation_id, fingerprint(name, body, *lines_to_plan(body))
     if caller.key:
         return id_of_key("k", caller.key), fingerprint(name, body, *lines_to_plan(body))
@@ -189,9 +210,12 @@ def check_target(reservation_id: str) -> str:
 
 
 def extend_operation(caller: Caller, target: str, body: ExtendBody) -> Extend:
-    """Make the operation that moves a hold's deadline; never to an earlier time."""
-    body_fingerprint = caller.fingerprint("extend", target, body)
-    return Extend(body_fingerprint, caller.actor, target, caller.key, body.ttl_s * 1000)
+    """Make the operation that moves a hold's deadline; never to an earlier time. Raises InvalidError as a reserve."""
+    body_fingerprint, life_max_s = caller.fingerprint("extend", target, body), 0
+    if (key_limits := caller.principal.limits) is not None:
+        held_s(key_limits, body.ttl_s, 0)
+        life_max_s = key_limits.ttl_max_s
+    return Extend(body_fingerprint, caller.actor, target, caller.key, body.ttl_s * 1000, life_max_s * 1000)
 
 
 def commit_operation(caller: Caller, target: str, body: CommitBody, found: Mapping[Scan, Found] = NO_SCANS) -> Commit:
@@ -217,8 +241,10 @@ def release_operation(
     caller: Caller, target: str, body: ReleaseBody, found: Mapping[Scan, Found] = NO_SCANS
 ) -> Release:
     """Make the operation that releases held units; ``found`` and errors as for :func:`commit_operation`."""
+    reason = check_reason(body.reason)
     body_fingerprint = caller.fingerprint("release", target, body)
-    return Release(body_fingerprint, caller.actor, target, caller.key, _parts(body.lines, found), _remembers(body))
+    told = body_fingerprint, caller.actor, target, caller.key, _parts(body.lines, found), _remembers(body)
+    return ReleaseBecause(*told, reason) if reason else Release(*told)
 
 
 def cancel_operation(caller: Caller, target: str, body: CancelBody, found: Mapping[Scan, Found] = NO_SCANS) -> Cancel:
@@ -255,6 +281,7 @@ def fulfil_operation(caller: Caller, target: str, body: FulfilBody, found: Mappi
         check_reference("tracking", body.tracking),
         check_reference("carrier", body.carrier),
         check_reference("invoice_ref", body.invoice_ref),
+        check_reason(body.reason),
     )
 
 
@@ -273,9 +300,10 @@ async def relocate_operation(caller: Caller, target: str, body: RelocateBody) ->
         LineRelocation(line.line, line.quantity or 0, check_location(f"lines[{i}].to", line.to))
         for i, line in enumerate(body.lines)
     ]
+    reason = check_reason(body.reason)
     # The first reading tells the store which are closed, if an older release has registered them.
     await caller.partition.locations.current()
-    return Relocate(caller.fingerprint("move", target, body), caller.actor, target, caller.key, moves)
+    return Relocate(caller.fingerprint("move", target, body), caller.actor, target, caller.key, moves, reason)
 
 
 def _remembers(body: CancelBody | ReleaseBody) -> bool:
@@ -303,7 +331,7 @@ def _parts(parts: Parts | None, found: Mapping[Scan, Found]) -> list[LineQuantit
 _FILTERS: Final = tuple(
     name
     for name in ListQuery.__struct_fields__
-    if name in Reservation.__struct_fields__ and name not in ("state", "channel")
+    if name in Reservation.__struct_fields__ and name not in ("state", "channel", "order_ref", "customer_ref")
 )
 """Fields of a query that are texts of the record, and must be the same there."""
 

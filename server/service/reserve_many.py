@@ -9,6 +9,7 @@ from server.service.caller import Caller
 from server.service.checks import InvalidError
 from server.service.problems import ProblemError, of_error
 from server.service.reservations import lines_to_plan, named_lines, reserve_operation
+from server.service.text_faults import with_others
 
 
 async def reserve_operations(caller: Caller, bodies: list[ReserveBody | FaultyReservation]) -> list[Reserve | Problem]:
@@ -32,7 +33,7 @@ async def _reserve_or_problem(caller: Caller, body: ReserveBody | FaultyReservat
     try:
         return reserve_operation(caller, body, await named_lines(caller, "reserve", body))
     except (InvalidError, ProblemError) as error:
-        return _problem_of(error)
+        return _problem_of(with_others(error, body))
 
 
 def _problem_of(error: Exception) -> Problem:

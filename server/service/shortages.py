@@ -1,5 +1,6 @@
 """What is short, which orders lack units by it, and which other locations have them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Final, NamedTuple
@@ -8,9 +9,11 @@ from msgspec.structs import replace
 
 from server.domain.reservation import Reservation
 from server.domain.shortages import Elsewhere
-from server.schemas.shortages import ShortageQuery
+from server.domain.stock import lacking
+from server.schemas.shortages import ShortagePreviewQuery, ShortageQuery
 from server.service.caller import Caller
-from server.service.checks import check_cursor
+from server.service.checks import check_cursor, check_location, check_sku
+from server.service.holder_search import holder_search
 from server.store.connection.timeouts import in_time
 from server.store.ledger import slices
 from server.store.ledger.reads import Reads
@@ -20,6 +23,7 @@ from server.store.repositories.shortages import Shortage, ShortagePage, find_sho
 
 PLACES_MAX: Final = 10_000
 """Looked at for one answer, in some 20 calls of the store; a place is a SKU at a location."""
+CHANNELS_AT_ONCE: Final = 16
 QUESTIONS_MAX: Final = 500
 """SKUs that are looked up for one answer, for each channel anew: what it may take differs."""
 
@@ -49,8 +53,45 @@ async def shortages(caller: Caller, query: ShortageQuery) -> Shortages:
 async def _page(caller: Caller, after: str, limit: int) -> ShortagePage:
     partition = caller.partition
     reading = find_shortages(
-        partition.client, partition.keyspace, partition.limits, after, limit, newest_first=partition.newest_first
-    )
+        partition.client, partition.keyspace, partition.limits, after, limit,
+        newest_first=partition.newest_first, search=holder_search(caller),
+    )  # fmt: skip
+    return await in_time(reading)
+
+
+async def would_lack(caller: Caller, query: ShortagePreviewQuery) -> Shortages | None:
+    """Find which lines would lack units at a location if so many fewer lay there; None: the SKU is not known there.
+
+    What is lacking already counts as well.
+
+    Raises
+    ------
+    InvalidError
+        A name cannot be one.
+    OverloadedError, StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    sku, location = check_sku("sku", query.sku), check_location("location", query.location)
+    found = await slices.stock(caller.ledger, sku, location, places_max=1)
+    if not found.levels:
+        return None
+    [level] = found.levels
+    on_hand = level.on_hand - query.fewer
+    short = lacking(on_hand, level.held, level.committed, level.damaged, level.quality_control)
+    if not short:
+        return Shortages(ShortagePage([], ""), Elsewhere())
+    field = f"{level.sku}\0{level.location}".encode()
+    lacks = await _short_at(caller, {field: short})
+    return Shortages(ShortagePage(lacks, ""), await find_elsewhere(caller.ledger, lacks))
+
+
+async def _short_at(caller: Caller, fields: dict[bytes, int]) -> list[Shortage]:
+    partition = caller.partition
+    reading = short_at(
+        partition.client, partition.keyspace, partition.limits, fields,
+        newest_first=partition.newest_first, search=holder_search(caller),
+    )  # fmt: skip
     return await in_time(reading)
 
 
@@ -68,13 +109,16 @@ async def find_elsewhere(ledger: Reads, short: Sequence[Shortage]) -> Elsewhere:
     for channel, sku in list(pairs)[:QUESTIONS_MAX]:
         skus_of.setdefault(channel, []).append(sku)
     found: dict[tuple[str, str], list[tuple[str, int]]] = {}
-    left = PLACES_MAX
-    for channel, skus in skus_of.items():
-        if left <= 0:
-            break
-        places, looked = await slices.stocked_within(ledger, skus, channel, left)
-        left -= looked
-        found |= {(sku, channel): [(name, units) for name, units, _ in each.stocked] for sku, each in places.items()}
+    left, most, asked = PLACES_MAX, PLACES_MAX, list(skus_of.items())
+    while asked and left > 0:
+        # Together they share calls of the store. As many as there is room for, if none looks at more than one before.
+        some = asked[: max(1, min(CHANNELS_AT_ONCE, left // most))]
+        del asked[: len(some)]
+        answers = await asyncio.gather(*(slices.stocked_within(ledger, skus, name, left) for name, skus in some))
+        most = max(1, *(looked for _, looked in answers))
+        left -= sum(looked for _, looked in answers)
+        for (channel, _), (places, _) in zip(some, answers, strict=True):
+            found |= {(sku, channel): [(at, units) for at, units, _ in each.stocked] for sku, each in places.items()}
     return Elsewhere(found)
 
 
@@ -103,8 +147,7 @@ async def shortages_of(caller: Caller, reservations: Mapping[str, Reservation]) 
         return NOTHING_SHORT
     fields = await _fields(caller, reservations)
     lacking = await in_time(lacking_at(client, keyspace, fields))
-    reading = short_at(client, keyspace, partition.limits, lacking, newest_first=partition.newest_first)
-    short = _with_lines_of(await in_time(reading), reservations)
+    short = _with_lines_of(await _short_at(caller, lacking), reservations)
     return OrderShortages(short, await find_elsewhere(caller.ledger, short)) if short else NOTHING_SHORT
 
 

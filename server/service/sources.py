@@ -7,6 +7,7 @@ import heapq
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from server.domain.limits import NAME_BYTES_MAX
 from server.domain.similar_names import did_you_mean
 from server.domain.sources import (
     PULL_NOW,
@@ -69,7 +70,7 @@ async def source_of(caller: Caller, name: str) -> str:
     known = {*caller.partition.sources, *(await standing(caller)).statuses}
     found = next((each for each in (name, normal(name)) if each in known), None)
     if found is None:
-        question = did_you_mean(name, known)
+        question = did_you_mean(name[:NAME_BYTES_MAX], known)
         raise ProblemError(problem("unknown_source", f"There is no such source{question}" if question else ""))
     return found
 

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from server.domain.stock import StockLevel
-from server.store.connection.clients import Durability
+from server.store.connection.clients import Durability, Nodes
 from server.store.connection.connect import unavailable
 from server.store.connection.scans import SLICE_FIELDS, scan
 from server.store.embedded import EmbeddedStore, ProgramChoice
@@ -22,6 +22,7 @@ from server.store.keys import PARTITIONS, Keyspace, split_field
 from server.store.ledger.batcher import close_quietly
 from server.store.ledger.function_call import Submitter
 from server.store.ledger.ledger import Ledger, Retention
+from server.store.repositories.restored import refuse_half_restored
 from server.store.repositories.stock import decode_stock
 from server.store.topology import deployment
 
@@ -40,11 +41,18 @@ _LOOK_S: Final = 0.05
 class OpenStore:
     """A store that can be used: ``client`` for reads off the hot path, :meth:`ledger` for operations."""
 
-    def __init__(self, url: str, client: Redis, batcher: Submitter, retention: Retention) -> None:
+    def __init__(
+        self, url: str, client: Redis, batcher: Submitter, retention: Retention, nodes: Nodes | None = None
+    ) -> None:
         self.url = url
         self.client = client
         self.batcher = batcher
         self.retention = retention
+        self._nodes = nodes
+
+    async def servers(self) -> list[Redis]:
+        """Return a client of each server that keeps a part of the store; one where it is no cluster."""
+        return [self.client] if self._nodes is None else await self._nodes()
 
     def ledger(self, partition: str) -> Ledger:
         """Open the ledger of a partition."""
@@ -82,13 +90,15 @@ async def open_store(
     program: ProgramChoice | None = None,
     check: bool = True,
     create: bool = False,
+    to_restore: bool = False,
 ) -> AsyncIterator[OpenStore]:
     """Open the store at ``store_url``, or if that is empty the embedded store of ``data_dir``.
 
     If a Holdfast is running on ``data_dir``, its store is used and keeps running. Otherwise the store is started,
     and stopped at the end. ``check``: refuse a store at a URL whose settings break the guarantees.
     ``program``: which server program a store that is started runs. ``create``: accept a data directory that is still
-    empty.
+    empty. ``to_restore``: the store is to be filled from a backup: no Holdfast may run on a data directory then, and a
+    store that has a part of a backup is accepted.
 
     Raises
     ------
@@ -97,11 +107,13 @@ async def open_store(
 
     """
     async with AsyncExitStack() as opened:
-        url = store_url or await _embedded(data_dir, durability, program, opened, create=create)
+        url = store_url or await _embedded(data_dir, durability, program, opened, create=create, alone=to_restore)
         store = deployment(url, durability)
         opened.push_async_callback(store.close)
         if check and store_url:
             await store.check()
+        if not to_restore:
+            await refuse_half_restored(store.clients.maintenance)
         batcher = store.batcher(
             operations_max=OPERATIONS_MAX,
             lines_max=LINES_MAX,
@@ -112,7 +124,7 @@ async def open_store(
         batcher.start()
         opened.push_async_callback(close_quietly, batcher, _CLOSE_S)
         try:
-            yield OpenStore(url, store.clients.requests, batcher, retention)
+            yield OpenStore(url, store.clients.requests, batcher, retention, store.nodes)
         except RedisError as error:
             raise unavailable(error, store.name) from error
 
@@ -123,7 +135,13 @@ def is_made(store_url: str, data_dir: Path) -> bool:
 
 
 async def _embedded(
-    data_dir: Path, durability: Durability, program: ProgramChoice | None, opened: AsyncExitStack, *, create: bool
+    data_dir: Path,
+    durability: Durability,
+    program: ProgramChoice | None,
+    opened: AsyncExitStack,
+    *,
+    create: bool,
+    alone: bool,
 ) -> str:
     store = EmbeddedStore(data_dir, durability=durability, program=program)
     if not create and not store.directory.manifest.exists():
@@ -135,6 +153,8 @@ async def _embedded(
     try:
         await store.start()
     except DataDirectoryInUseError as in_use:
+        if alone:
+            raise
         await _until_it_answers(store.directory.socket, in_use)
     return store.url
 

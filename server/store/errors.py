@@ -54,6 +54,14 @@ class FencedError(StoreError):
     """Another publisher holds the lease of this partition; nothing was written."""
 
 
+class BackupError(StoreError):
+    """A backup cannot be taken, read, or restored as asked; nothing was changed."""
+
+
+class HalfRestoredError(StoreError):
+    """A restore was interrupted, or still runs: the store has a part of a backup, and serves nobody."""
+
+
 class DocumentsError(Exception):
     """The documents database does not answer, or does not exist; nothing changed there. No stock depends on it."""
 

@@ -8,6 +8,17 @@ from server.domain.likeness import Kind, fold
 PARTITIONS: Final = "hf:partitions"
 """Set of the partitions that were ever served; maintenance goes through all of them."""
 
+ERASURES: Final = "hf:erasures"
+"""Hash: partition -> by whom and when it was erased, as JSON; see ``repositories/partition_erasure.py``."""
+RESTORED: Final = "hf:restored"
+"""Hash: that the store was filled from a backup, and how far that is; see ``repositories/restored.py``."""
+RESTORING: Final = "hf:restoring"
+"""String: who fills the store just now; gone half a minute after it has ended."""
+SESSION: Final = "hf:session:"
+"""How the keys of the console's sessions begin."""
+LACKS: Final = b"lacks\0"
+"""How the fields of the hash ``meta`` begin that name the places which lack units, as in ``lua/lib/lacking.lua``."""
+
 _NAMES: Final = (
     "stock",
     "skus",
@@ -40,6 +51,7 @@ class Keyspace:
         self.journal = named["journal"]
         self.aliases = named["aliases"]
         self.meta = named["meta"]
+        self.on_hand_log = named["on_hand_log"]
         # Only functions off the hot path declare these two as well: see ``lua/functions/mutate_transfers.lua``.
         self.transfers = f"hf:{{{partition}}}:transfers"
         self.transfers_closed = f"hf:{{{partition}}}:transfers_closed"
@@ -60,6 +72,8 @@ class Keyspace:
         """Hash: SKU -> its category; no script knows it."""
         self.barcodes = f"hf:{{{partition}}}:barcodes"
         """Hash: barcode -> its SKU and pack size; no script knows it."""
+        self.file_columns = f"hf:{{{partition}}}:file_columns"
+        """Hash: kind of file -> what was said of its columns, as JSON; no script knows it."""
         # The publisher's: no script of the hot path knows them.
         self.publisher = f"hf:{{{partition}}}:publisher"
         """Hash: the lease of the publisher, see ``lua/functions/publisher_lease.lua``."""
@@ -71,8 +85,18 @@ class Keyspace:
         """Hash: channel -> the rules that were set at run time, as JSON."""
         self.webhook_cursors = f"hf:{{{partition}}}:webhook_cursors"
         """Hash: endpoint -> id of the last event that it received, and how many there were up to it."""
+        self.configured = f"hf:{{{partition}}}:configured"
+        """Hash: "channel" or "source", NUL, its name -> how it was configured at the last start, as JSON."""
         self.source_status = f"hf:{{{partition}}}:source_status"
         """Hash: source -> its state, as JSON."""
+        # Of imports of files; no script knows these, see ``repositories/imports.py`` and ``waiting_files.py``.
+        self.imports = f"hf:{{{partition}}}:imports"
+        """Hash: import -> what it was and how far it came, as JSON."""
+        self.imports_before = f"hf:{{{partition}}}:imports_before"
+        """Hash: import and a number -> what some of its rows have replaced."""
+        self.files = f"hf:{{{partition}}}:files"
+        """Sorted set: files that wait to be applied, by when they go; each is a hash beside it."""
+        self._rate = f"hf:{{{partition}}}:rate:"
         self._trace = f"hf:{{{partition}}}:trace:"
         self.locations = f"hf:{{{partition}}}:locations"
         """Hash: location -> its description, as JSON; see ``repositories/locations.py``."""
@@ -100,6 +124,10 @@ class Keyspace:
     def day_figures(self, day: int) -> str:
         """Name the hash of one day, numbered from 1970 on: SKU -> its figures by channel and location."""
         return f"{self.figures}:{day}"
+
+    def rate_of(self, key_id: str) -> str:
+        """String: how many requests an API key made in its last second; see ``lua/functions/lease_requests.lua``."""
+        return f"{self._rate}{key_id}"
 
     def trace(self, sku: str) -> str:
         """List: the traced changes of a SKU, for some minutes; see ``server/store/repositories/traces.py``."""
@@ -186,6 +214,7 @@ class Keyspace:
             self.channel_rules,
             self.webhook_cursors,
             self.source_status,
+            self.configured,
         )
 
 

@@ -63,6 +63,11 @@ _RECORDS: Final[Mapping[str, type[msgspec.Struct]]] = {
 """The arrays that the scripts read or write, beside the operations, by their names there; Lua counts places from 1."""
 
 
+def records() -> Mapping[str, type[msgspec.Struct]]:
+    """Return the classes of the arrays that the scripts read or write, by their names there."""
+    return _RECORDS
+
+
 class LibraryError(Exception):
     """A file in ``lua/`` names a field or an operation that no class has; a fault of this release."""
 

@@ -39,6 +39,12 @@ PARTITION_CHANGED: Final = Ending(
     retryable=True,
 )
 KEY_NEEDED: Final = Ending("key_needed", "The server has API keys now. Open the stream again with one.")
+TOKEN_EXPIRED: Final = Ending(
+    "token_expired",
+    "The time of this stream's token is over. Get a new one, then open the stream again with the last id.",
+    retryable=True,
+)
+SESSION_ENDED: Final = Ending("session_ended", "The session of this stream has ended. Sign in anew at /console.")
 ENDINGS: Final = (
     DISCONNECTED,
     NOT_READ,
@@ -48,4 +54,6 @@ ENDINGS: Final = (
     SCOPE_REMOVED,
     PARTITION_CHANGED,
     KEY_NEEDED,
+    TOKEN_EXPIRED,
+    SESSION_ENDED,
 )

@@ -36,7 +36,8 @@ PIECE_SCANS: Final = 20
 """A location that was closed or opened is sent in pieces of about so many SKUs, or of what so many scans find."""
 SKUS_AT_A_TIME: Final = 50
 """SKUs that are read and encoded in one turn: about a millisecond of the event loop, as is what follows."""
-STREAMS_AT_A_TIME: Final = 50
+STREAMS_AT_A_TIME: Final = 10
+"""To write to one takes some 15 µs: a reserve that comes meanwhile waits for these, and not for all."""
 BYTES_AT_A_TIME: Final = 1024 * 1024
 HEARTBEAT_S: Final = 15.0
 """A comment so often keeps proxies from closing a quiet stream."""
@@ -84,6 +85,8 @@ class EventFanOut:
         *,
         look_every_s: float = LOOK_AT_STREAMS_S,
     ) -> None:
+        self.users = 0
+        """How many requests want it; whoever counts them may drop it."""
         self.store_is_away = False
         self.rewinds = 0
         """How often the store came back without entries that were read before: each stream then resets its caller."""

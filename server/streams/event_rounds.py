@@ -1,5 +1,6 @@
 """Events of changes as they are sent: rounds of them, and the newest of each SKU that are kept for slow streams."""
 
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from server.store.journal.journal import EntryId, format_entry_id
@@ -53,6 +54,11 @@ class Round(NamedTuple):
         *first, last = (event.body for event in self.events)
         return b"".join([*first, b"id: %b\n" % format_entry_id(entry_of(self.upto)).encode(), last])
 
+    def chunk(self, skus: AbstractSet[str]) -> bytes:
+        """Frame what of it is about some SKUs; none are named: all of it."""
+        told = self._replace(events=[each for each in self.events if each.sku in skus]) if skus else self
+        return chunk_of(told.body)
+
 
 class _Kept(NamedTuple):
     upto: Position
@@ -71,6 +77,7 @@ class KeptEvents:
         self._bytes = 0
         self._reaches_back_to = self.before_newest = position
         self._newest, self.chunk = Round(position, []), b""
+        self._in_newest: dict[str, int] | None = None
         self._pieces: dict[Position, tuple[Position, bytes]] = {}
 
     @property
@@ -85,11 +92,19 @@ class KeptEvents:
             self._kept[event.sku] = _Kept(found.upto, event)
             self._bytes += len(event.body)
         self.before_newest, self._newest, self.chunk = self.position, found, chunk_of(found.body)
+        self._in_newest = None
         self._pieces = {self.before_newest: (found.upto, self.chunk)}
         while len(self._kept) > KEPT_EVENTS or self._bytes > KEPT_BYTES:
             oldest = next(iter(self._kept))
             self._reaches_back_to = self._kept[oldest].upto
             self._forget(oldest)
+
+    def newest_of(self, skus: AbstractSet[str]) -> bytes:
+        """Frame what of the newest round is about some SKUs; many streams ask, each for its few SKUs."""
+        if self._in_newest is None:
+            self._in_newest = {event.sku: number for number, event in enumerate(self._newest.events)}
+        numbers = sorted(number for sku in skus if (number := self._in_newest.get(sku)) is not None)
+        return chunk_of(self._newest._replace(events=[self._newest.events[number] for number in numbers]).body)
 
     def reaches(self, position: Position) -> bool:
         """Whether all that changed after a position is among the kept events."""
@@ -104,11 +119,11 @@ class KeptEvents:
         if found is None:
             if len(self._pieces) >= _PIECES_MAX:
                 self._pieces.clear()
-            piece = self._piece_after(position)
+            piece = self.piece_after(position)
             found = self._pieces[position] = (piece.upto, chunk_of(piece.body))
         return found
 
-    def _piece_after(self, position: Position) -> Round:
+    def piece_after(self, position: Position) -> Round:
         """Take events until they are enough to send at once. A round is not divided: its id stands for all of it."""
         if position >= self.before_newest:
             return self._newest

@@ -61,7 +61,7 @@ class _Seen(NamedTuple):
 
 
 class EventStream:
-    """One open stream.
+    """One open stream, of the SKUs that its place names, or of all.
 
     Parameters
     ----------
@@ -88,6 +88,7 @@ class EventStream:
         self._fan_out = fan_out
         self._position = position
         self._place = place
+        self._skus = place.skus
         self._streams = streams
         self._write_timeout_s = write_timeout_s
         self._rewinds = fan_out.rewinds
@@ -109,7 +110,7 @@ class EventStream:
             and self._position == kept.before_newest
             and not self._outlet.is_full()
         ):
-            self._outlet.write(kept.chunk)
+            self._outlet.write(kept.newest_of(self._skus) if self._skus else kept.chunk)
             self._position = kept.position
         if not self._keeps_up():
             self.wake()
@@ -203,6 +204,10 @@ class EventStream:
             await self.reset(fan_out.position, WENT_BACK)
         elif self._reads_alone or not fan_out.kept.reaches(self._position):
             await self._read_alone()
+        elif self._skus:
+            piece = fan_out.kept.piece_after(self._position)
+            await self._write(piece.chunk(self._skus))
+            self._position = piece.upto
         else:
             upto, chunk = fan_out.kept.after(self._position)
             await self._write(chunk)
@@ -210,8 +215,8 @@ class EventStream:
 
     async def _read_alone(self) -> None:
         """Have a piece read, up to the journal's end, which is no less far than the fan-out was before."""
-        found = await self._fan_out.read_alone(self._position, self._place.principal.actor)
-        await self._write(chunk_of(found.body))
+        found = await self._fan_out.read_alone(self._position, self._place.principal.key)
+        await self._write(found.chunk(self._skus))
         self._position, self._reads_alone = found.upto, found.more
 
     async def _wait_for_store(self) -> None:
@@ -245,7 +250,7 @@ class EventStream:
                     self._end_unread()
 
     def _end_unread(self) -> None:
-        log.warning("changes_stream_not_read", key=self._place.principal.actor, within_s=self._write_timeout_s)
+        log.warning("changes_stream_not_read", key=self._place.principal.key, within_s=self._write_timeout_s)
         self._streams.end(self._place, NOT_READ)
 
     def _leave(self) -> None:

@@ -20,6 +20,7 @@ from server.streams.endings import (
     PARTITION_CHANGED,
     SCOPE_REMOVED,
     STOPPING,
+    TOKEN_EXPIRED,
     Ending,
 )
 from server.telemetry import metrics
@@ -40,13 +41,17 @@ class StreamLimits(NamedTuple):
 
 
 class Place:
-    """What one stream has while it is open. ``ending`` is set once it is to end, and why."""
+    """What one stream has while it is open. ``ending`` is set once it is to end, and why.
 
-    __slots__ = ("authorization", "ending", "on_end", "principal")
+    ``skus``: those that it tells of; empty: all.
+    """
+
+    __slots__ = ("authorization", "ending", "on_end", "principal", "skus")
 
     def __init__(self, principal: Principal, authorization: str | None) -> None:
         self.principal = principal
         self.authorization = authorization
+        self.skus = principal.reach.skus if principal.reach is not None else frozenset[str]()
         self.ending: Ending | None = None
         self.on_end: Callable[[], None] | None = None
         """Called some time after ``ending`` was set, to have the stream notice."""
@@ -97,7 +102,7 @@ class OpenStreams:
         """
         if self._stopping:
             raise ProblemError(problem("overloaded", "The server stops. Try again, with another process of it."))
-        key = (principal.partition, principal.actor)
+        key = (principal.partition, principal.key)
         limits = self._limits
         if 0 < limits.key <= len(self._by_key.get(key, ())):
             raise _refused("key", f"This key has its {limits.key:,} streams. Close one, or use another key.")
@@ -117,7 +122,7 @@ class OpenStreams:
         if place.ending is not None:
             return
         place.ending = ending
-        key = (place.principal.partition, place.principal.actor)
+        key = (place.principal.partition, place.principal.key)
         del self._by_key[key][place]
         if not self._by_key[key]:
             del self._by_key[key]
@@ -127,6 +132,11 @@ class OpenStreams:
         self._number -= 1
         metrics.CHANGES_STREAMS.dec()
         metrics.CHANGES_STREAMS_CLOSED.labels(ending.reason).inc()
+
+    def expire(self, place: Place, ending: Ending = TOKEN_EXPIRED) -> None:
+        """End the stream of a browser whose token's time is over, or whose session has ended."""
+        if place.ending is None:
+            self._tell(place, ending)
 
     def keys_changed(self, key_ids: Iterable[str]) -> None:
         """Ask again for the keys of open streams that have one of these ids, and end those that may not go on."""
@@ -154,7 +164,7 @@ class OpenStreams:
             return KEY_NEEDED if place.principal is LOCAL else KEY_REVOKED
         if now.partition != place.principal.partition:
             return PARTITION_CHANGED
-        return None if now.allows(Scope.READ) else SCOPE_REMOVED
+        return None if now.allows(Scope.READ, Scope.AVAILABILITY) else SCOPE_REMOVED
 
     def _make_room(self, key: _Key) -> bool:
         """End the newest stream of who has the most, if that is more than the asker would have."""

@@ -22,6 +22,7 @@ from server.telemetry.metrics import (
     INTAKE_LAG_SECONDS,
     INTAKE_OPEN_ORDERS,
     INTAKE_ORDERS,
+    MIRROR_LATE_SECONDS,
     NOTIFICATIONS,
     OUTBOX_OLDEST_SECONDS,
     OUTBOX_UNDECIDED,
@@ -127,6 +128,13 @@ class IntakeMetrics:
         self._open.set(status.open)
 
 
+class MirrorMetrics:
+    """The metric of one channel's mirrored location."""
+
+    def __init__(self, channel: str) -> None:
+        self.late = MIRROR_LATE_SECONDS.labels(channel)
+
+
 def heard_by(channel: str, result: str) -> None:
     """Count a delivery of a channel: taken, repeated, forged, unreadable, or failed."""
     NOTIFICATIONS.labels(channel, result).inc()
@@ -158,6 +166,11 @@ def forget_intake(channel: str) -> None:
     """Remove the gauges of a channel's intake, as :func:`forget_channel` does."""
     gauges = (INTAKE_LAG_SECONDS, INBOX_ORDERS, OUTBOX_OLDEST_SECONDS, OUTBOX_UNDECIDED, INTAKE_OPEN_ORDERS)
     forget_gauges(channel, *gauges)
+
+
+def forget_mirror(channel: str) -> None:
+    """Remove the gauge of a channel's mirrored location, as :func:`forget_channel` does."""
+    forget_gauges(channel, MIRROR_LATE_SECONDS)
 
 
 def forget_gauges(channel: str, *gauges: Gauge) -> None:

@@ -8,6 +8,11 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from server.telemetry.copy_metrics import COPIED_PLACES, COPIED_SKUS  # noqa: F401  # named here, so that all are found
+from server.telemetry.history_gauges import HISTORY_AGE_SECONDS, HISTORY_GAPS, HISTORY_ROWS  # noqa: F401  # as below
+from server.telemetry.key_limit_metrics import KEY_LIMIT_REFUSALS as KEY_LIMIT_REFUSALS  # noqa: PLC0414  # as below
+from server.telemetry.reload_metrics import CONFIGURATION_RELOADS as CONFIGURATION_RELOADS  # noqa: PLC0414  # as below
+from server.telemetry.restore_gauges import RESTORE_HALTED as RESTORE_HALTED  # noqa: PLC0414  # as below
 from server.telemetry.source_gauges import (  # noqa: F401  # named here, so that all are found in one place
     SOURCE_CIRCUIT_OPEN,
     SOURCE_LATE_SECONDS,
@@ -83,10 +88,9 @@ OPERATIONS: Final = Counter(
 )
 
 
+BATCH_OPERATIONS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 STORE_BATCH_OPERATIONS: Final = Histogram(
-    "holdfast_store_batch_operations",
-    "Operations that went to the store together.",
-    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+    "holdfast_store_batch_operations", "Operations that went to the store together.", buckets=BATCH_OPERATIONS
 )
 
 
@@ -374,8 +378,12 @@ OUTBOX_UNDECIDED: Final = _channel_gauge(
 INTAKE_OPEN_ORDERS: Final = _channel_gauge(
     "holdfast_intake_open_orders", "Orders of a channel that are read again until they are closed."
 )
-
-
+MIRROR_LATE_SECONDS: Final = Gauge(
+    "holdfast_mirror_late_seconds",
+    "How long ago what a channel holds itself should have been counted anew.",
+    ("channel",),
+    multiprocess_mode="livemostrecent",
+)
 INTAKE_ORDERS: Final = Counter(
     "holdfast_intake_orders_total",
     "Snapshots of orders that were taken in, by what came of each.",

@@ -1,4 +1,4 @@
-"""Requests refused for want of room: counted by reason, and whose they were in the log.
+"""Requests refused for want of room, or by a limit of their key: counted by reason, and whose they were in the log.
 
 Names of partitions and keys are no labels of a metric, as there is no limit to them. The log names those that were
 refused most, at once and then every ten seconds while it lasts.
@@ -22,7 +22,7 @@ _KEYS_NAMED_MAX: Final = 3
 
 
 class Reason(StrEnum):
-    """Why a request was refused as ``overloaded``: the values of the metric's label."""
+    """Why a request was refused: the values of the label of the metric that counts those of its kind."""
 
     FULL = "full"
     """All places of the queue are taken, and the key had no more than its share."""
@@ -34,9 +34,18 @@ class Reason(StrEnum):
     """The key had as many bulk requests running as it may."""
     REPORTS = "reports"
     """The key had as many reports and listings running as it may."""
+    RATE = "rate"
+    """The key had made all requests of the second."""
+    QUOTA = "quota"
+    """The key, or one of its customers, would have held more units than it may."""
 
 
-_COUNTED: Final = {reason: metrics.OVERLOAD_REJECTIONS.labels(reason) for reason in Reason}
+_LIMITS: Final = frozenset({Reason.RATE, Reason.QUOTA})
+"""Of limits that the key was made with; the others are for want of room, and answered as ``overloaded``."""
+_COUNTED: Final = {
+    reason: (metrics.KEY_LIMIT_REFUSALS if reason in _LIMITS else metrics.OVERLOAD_REJECTIONS).labels(reason)
+    for reason in Reason
+}
 
 
 class _Refused:

@@ -6,7 +6,9 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,11 +16,12 @@ import structlog
 from redis.asyncio import Redis
 
 from server.api.http.auth import Authenticator
+from server.domain.key_limits import KeyTerms
 from server.domain.principal import LOCAL, ApiKey, Principal, Scope
 from server.store.connection import connect
 from server.store.errors import StoreUnavailableError
 from server.store.repositories import api_keys
-from server.store.repositories.api_keys import KEYS_HASH, ApiKeyStore, DamagedKeyError
+from server.store.repositories.api_keys import KEYS_HASH, ApiKeyStore, DamagedKeyError, RevokedKeyError
 from tests.support.stores import StoreProcess, start_valkey
 
 SECRET = "made-up-secret"
@@ -89,6 +92,113 @@ async def test_a_new_key_s_record_says_all_but_the_secret(keys: ApiKeyStore, cli
     assert sorted(record["scopes"]) == ["read", "reserve"]
     assert secret not in str(record)
     assert len(secret) * 5 >= 32 * 8  # base32 holds five bits a character
+
+
+class Scope010(StrEnum):
+    READ = "read"
+    RESERVE = "reserve"
+    STOCK = "stock"
+    ADMIN = "admin"
+    METRICS = "metrics"
+
+
+class ApiKey010(msgspec.Struct, frozen=True, kw_only=True):
+    """What 0.1.0 decodes a record as."""
+
+    id: str
+    sha256: str
+    scopes: frozenset[Scope010]
+    partition: str = "default"
+    name: str = ""
+    created_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+async def record_of(client: Redis, key: ApiKey) -> bytes:
+    record = (await client.hgetall(KEYS_HASH))[key.id.encode()]
+    assert isinstance(record, bytes)
+    return record
+
+
+SOON = datetime(2099, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [{"channel": "shop"}, {"ttl_max_s": 60}, {"expires_at": SOON}, {"requests_per_s": 9}, {"held_units_max": 9}],
+    ids=str,
+)
+async def test_a_key_with_limits_opens_nothing_where_a_release_does_not_know_them(
+    keys: ApiKeyStore, client: Redis, terms: dict[str, Any]
+) -> None:
+    _, key = await keys.create([Scope.RESERVE], terms=KeyTerms(**terms))
+
+    assert await keys.list() == (key,)
+    with pytest.raises(msgspec.ValidationError, match="scopes"):
+        msgspec.json.decode(await record_of(client, key), type=ApiKey010)
+
+
+@pytest.mark.parametrize(
+    ("terms", "word"),
+    [({"requests_per_s": 9}, "rated"), ({"held_units_max": 9}, "quota"), ({"customer_units_max": 9}, "quota")],
+)
+async def test_each_further_kind_of_limit_has_a_word_that_releases_before_it_do_not_know(
+    keys: ApiKeyStore, client: Redis, terms: dict[str, Any], word: str
+) -> None:
+    _, key = await keys.create([Scope.RESERVE], terms=KeyTerms(**terms))
+
+    assert msgspec.json.decode(await record_of(client, key))["scopes"] == ["reserve", "limited", word]
+
+
+@pytest.mark.parametrize("scope", [Scope.AVAILABILITY, Scope.RESERVE_OWN])
+async def test_a_key_with_a_new_scope_opens_nothing_in_an_older_release(
+    keys: ApiKeyStore, client: Redis, scope: Scope
+) -> None:
+    _, key = await keys.create([Scope.READ, scope])
+
+    with pytest.raises(msgspec.ValidationError, match="scopes"):
+        msgspec.json.decode(await record_of(client, key), type=ApiKey010)
+
+
+async def test_an_older_release_knows_the_new_secret_of_a_key_that_was_rotated(
+    keys: ApiKeyStore, client: Redis
+) -> None:
+    _, key = await keys.create([Scope.READ])
+    rotated = await keys.rotate(key.id, SOON)
+    assert rotated is not None
+
+    record = msgspec.json.decode(await record_of(client, key), type=ApiKey010)
+
+    assert record.sha256 == sha256(rotated[0].split("_")[2].encode()).hexdigest()
+
+
+async def test_a_word_that_a_later_release_adds_makes_a_record_unreadable_here(
+    keys: ApiKeyStore, client: Redis
+) -> None:
+    _, key = await keys.create([Scope.READ])
+    record = msgspec.json.decode(await record_of(client, key))
+    await client.hset(KEYS_HASH, key.id, msgspec.json.encode(record | {"scopes": ["read", "by-moonlight"]}))
+
+    assert (await keys.read()).damaged == (key.id,)
+
+
+async def test_two_who_change_a_key_at_once_both_do(keys: ApiKeyStore) -> None:
+    _, key = await keys.create([Scope.READ])
+
+    def named(current: ApiKey) -> ApiKey:
+        return msgspec.structs.replace(current, name=current.name + "x")
+
+    await asyncio.gather(*(keys.change(key.id, named) for _ in range(8)))
+
+    assert (await keys.list())[0].name == "x" * 8
+
+
+async def test_a_revoked_key_is_not_changed_any_more(keys: ApiKeyStore) -> None:
+    _, key = await keys.create([Scope.READ])
+    await keys.revoke(key.id)
+
+    with pytest.raises(RevokedKeyError, match="Create a new key"):
+        await keys.rotate(key.id, SOON)
 
 
 async def test_two_keys_share_neither_id_nor_secret(keys: ApiKeyStore) -> None:
@@ -279,13 +389,21 @@ def test_an_unknown_id_costs_a_comparison_too(monkeypatch: pytest.MonkeyPatch) -
     who.authenticate(f"Bearer hf_nobody_{SECRET}")
     who.authenticate(f"Bearer hf_shop_x{SECRET}")
 
-    assert [(len(given), len(kept)) for given, kept in compared] == [(32, 32), (32, 32)]
+    # With the secret, and with the one before the last rotation, whether there was one or not.
+    assert [(len(given), len(kept)) for given, kept in compared] == [(32, 32)] * 4
 
 
 def test_a_digest_of_zeros_opens_nothing_for_an_unknown_id(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.api.http.auth.compare_digest", lambda _given, _kept: True)
 
     assert authenticator([KEY]).authenticate("Bearer hf_nobody_x") is None
+
+
+def test_without_a_secret_before_no_digest_of_zeros_opens_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = iter([False, True])
+    monkeypatch.setattr("server.api.http.auth.compare_digest", lambda _given, _kept: next(compared))
+
+    assert authenticator([KEY]).authenticate("Bearer hf_shop_x") is None
 
 
 def test_one_id_twice_in_the_configuration_is_refused() -> None:

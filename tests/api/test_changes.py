@@ -45,6 +45,28 @@ async def test_given_an_open_stream_when_units_are_sold_then_the_new_value_comes
     assert event.data == {**(await api.get("/v1/availability/A")).ok(), "as_of": event.data["as_of"]}
 
 
+async def test_given_a_stream_from_now_on_that_breaks_before_its_first_event_when_resumed_then_nothing_was_missed(
+    api: Api,
+) -> None:
+    await api.count("before", 1)
+    async with stream(api) as open_stream:
+        begins_at = open_stream.last_id
+    await api.count("A", 5)
+    async with stream(api, last_event_id=begins_at) as open_stream:
+        assert open_stream.last_id == ""
+        assert await open_stream.until({"A": 5}) == {"A": 5}
+
+
+async def test_given_a_partition_without_changes_when_its_stream_breaks_then_it_is_resumed_from_the_start(
+    api: Api,
+) -> None:
+    async with stream(api) as open_stream:
+        begins_at = open_stream.last_id
+    await api.count("A", 5)
+    async with stream(api, last_event_id=begins_at) as open_stream:
+        assert await open_stream.until({"A": 5}) == {"A": 5}
+
+
 async def test_given_many_changes_of_a_sku_when_read_from_the_start_then_its_newest_value_comes_once(api: Api) -> None:
     await api.count("A", 100)
     for _ in range(50):
@@ -214,8 +236,8 @@ async def test_given_open_streams_when_the_server_drains_then_they_end_by_themse
 async def test_given_fifty_streams_when_units_change_then_the_store_gets_as_many_commands_as_for_one(
     start_server: Callable[..., Server],
 ) -> None:
-    # Nothing else is to ask the store meanwhile.
-    server = start_server(sweep_interval_s=60, figures_interval_s=0, audit_interval_s=0, durability="fast")
+    # Nothing else is to ask the store meanwhile: no maintenance, no figures, no history.
+    server = start_server(role="api", durability="fast")
     async with opened(server) as api:
         await api.count("A", 1)
         calls = [await _calls_for_changes(server, api, streams) for streams in (1, 50)]

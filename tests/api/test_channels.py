@@ -23,6 +23,7 @@ from server.domain.channels import (
     ChannelStatus,
     DeadLetter,
     LastReconcile,
+    LastTest,
 )
 from server.domain.principal import ApiKey, Scope
 from server.schemas.channels import ChannelRulesBody
@@ -111,7 +112,7 @@ def settings(name: str, partition: str) -> ChannelSettings:
 
 
 def api_key(scope: Scope, partition: str) -> ApiKey:
-    key = Key(f"{scope}-key", partition)
+    key = Key(f"{scope}-key".replace(":", "-"), partition)
     digest = key.toml().split('sha256 = "')[1].split('"')[0]
     return ApiKey(id=key.id, sha256=digest, scopes=frozenset({scope}), partition=partition)
 
@@ -170,6 +171,12 @@ def listing(sku: str, key: str = "", **fields: object) -> dict[str, object]:
 
 async def put(api: Api, *listings: dict[str, object]) -> Any:
     return (await api.put(f"{ONE}/listings", {"listings": list(listings)})).ok()
+
+
+def as_put(found: dict[str, object]) -> dict[str, object]:
+    """Leave out of a listing how it stands."""
+    standing = ("state", "shown", "should_show", "why", "confirmed_at", "pending", "refused")
+    return {name: value for name, value in found.items() if name not in standing}
 
 
 # -- rules
@@ -245,7 +252,58 @@ async def test_given_rules_of_a_newer_release_when_read_then_what_is_understood_
 
 
 def test_the_rules_that_can_be_put_are_those_that_there_are() -> None:
-    assert ChannelRulesBody.__struct_fields__ == ChannelRules.__struct_fields__
+    assert ChannelRulesBody.__struct_fields__ == (*ChannelRules.__struct_fields__, "reason")
+
+
+async def test_given_a_channel_when_paused_and_resumed_then_its_other_rules_stay_and_the_journal_has_why(
+    api: Api, shop: Shop
+) -> None:
+    (await api.put(ONE, {"percent": 50, "reason": "few are left"})).ok()
+
+    paused = (await api.post(f"{ONE}/pause", {"reason": "they move house"})).ok()
+    resumed = (await api.post(f"{ONE}/resume", {})).ok()
+
+    assert (paused["rules"]["paused"], paused["rules"]["percent"], paused["set_at_run_time"]) == (
+        True, 50, ["paused", "percent"],
+    )  # fmt: skip
+    assert (resumed["rules"]["paused"], resumed["set_at_run_time"]) == (False, ["percent"])
+    assert [dict(change.notes).get("reason") for change in await shop.changes()] == [
+        "few are left", "they move house", None,
+    ]  # fmt: skip
+    (await shop.api("stock").post(f"{ONE}/pause", {})).problem(403, "forbidden")
+
+
+async def test_given_rules_of_a_newer_release_when_paused_then_they_stay(api: Api, shop: Shop) -> None:
+    kept = ChannelStore(shop.client, shop.keyspace)
+    await kept.set_rules("trendyol", {"by_weekday": {"sun": 0}}, "newer")
+
+    (await api.post(f"{ONE}/pause", {})).ok()
+
+    assert (await kept.given_rules())["trendyol"] == {"by_weekday": {"sun": 0}, "paused": True}
+
+
+async def test_given_a_paused_channel_when_rules_are_put_then_it_stays_paused_unless_they_say_otherwise(
+    api: Api,
+) -> None:
+    (await api.post(f"{ONE}/pause", {})).ok()
+
+    put = (await api.put(ONE, {"percent": 50})).ok()
+    reset = (await api.put(ONE, {})).ok()
+    resumed = (await api.put(ONE, {"paused": False})).ok()
+
+    assert (put["rules"]["paused"], put["set_at_run_time"]) == (True, ["paused", "percent"])
+    assert (reset["rules"]["paused"], reset["set_at_run_time"]) == (True, ["paused"])
+    assert (resumed["rules"]["paused"], resumed["set_at_run_time"]) == (False, ["paused"])
+
+
+async def test_given_rules_and_a_pause_at_once_when_both_are_answered_then_both_hold(api: Api) -> None:
+    for percent in range(20, 40):
+        (await api.post(f"{ONE}/resume", {})).ok()
+        put, paused = await asyncio.gather(api.put(ONE, {"percent": percent}), api.post(f"{ONE}/pause", {}))
+        assert (put.status, paused.status) == (200, 200)
+
+        rules = (await api.get(ONE)).ok()["rules"]
+        assert (rules["percent"], rules["paused"]) == (percent, True)
 
 
 # -- how it stands
@@ -270,6 +328,7 @@ async def test_given_a_publisher_when_asked_how_a_channel_stands_then_all_of_it_
             publisher="host:1", written_ms=at_ms, listings=9, dirty=3, in_flight=2, tickets=1, oldest_unsent_s=1.5,
             last_confirmed_ms=1_700_000_000_123, circuit="open", reason="503 everywhere", dead_letters=4,
             lag_p50_s=0.02, lag_p99_s=0.3, cursor="17-0", reconcile=LastReconcile(1_700_000_000_000, 9, 1),
+            paused=True, test=LastTest(1_700_000_000_000, answered=False, reason="no such host"),
         ),
     )  # fmt: skip
 
@@ -282,7 +341,9 @@ async def test_given_a_publisher_when_asked_how_a_channel_stands_then_all_of_it_
         "last_confirmed_at": "2023-11-14T22:13:20.123000Z", "dead_letters": 4, "lag_p50_s": 0.02, "lag_p99_s": 0.3,
         "cursor": "17-0", "reconcile": {
             "finished_at": "2023-11-14T22:13:20Z", "checked": 9, "differed": 1, "read_back": True,
-        }, "refused_prices": 0, "intake": None,
+        }, "refused_prices": 0, "intake": None, "mirror": None, "paused": True, "test": {
+            "finished_at": "2023-11-14T22:13:20Z", "answered": False, "reason": "no such host",
+        },
     }  # fmt: skip
 
 
@@ -325,7 +386,8 @@ async def test_given_listings_when_put_then_they_are_read_back_and_unknown_skus_
 
     assert answer == {"listings": 2, "unknown_skus": ["B / ş"]}
     page = (await api.get(f"{ONE}/listings")).ok()
-    assert sorted(page["listings"], key=lambda each: str(each["sku"])) == [full, listing("B / ş", listed=True)]
+    found = sorted(map(as_put, page["listings"]), key=lambda each: str(each["sku"]))
+    assert found == [full, listing("B / ş", listed=True)]
     assert page["next"] == ""
     [*_, change] = await shop.changes()
     assert (change.operation, change.channel, commanded_skus(change)) == (
@@ -341,7 +403,7 @@ async def test_given_a_listing_when_put_again_then_it_is_replaced_whole(api: Api
 
     [found] = (await api.get(f"{ONE}/listings?sku=A")).ok()["listings"]
 
-    assert found == listing("A", "new", listed=True)
+    assert as_put(found) == listing("A", "new", listed=True)
 
 
 async def test_given_2_000_listings_when_paged_then_each_comes(api: Api) -> None:
@@ -362,7 +424,8 @@ async def test_given_2_000_listings_when_paged_then_each_comes(api: Api) -> None
 async def test_given_a_sku_when_asked_for_then_its_listing_alone_comes(api: Api) -> None:
     await put(api, listing("A"), listing("B"))
 
-    assert (await api.get(f"{ONE}/listings?sku=B")).ok() == {"listings": [listing("B", listed=True)], "next": ""}
+    [found] = (await api.get(f"{ONE}/listings?sku=B")).ok()["listings"]
+    assert as_put(found) == listing("B", listed=True)
     assert (await api.get(f"{ONE}/listings?sku=C")).ok() == {"listings": [], "next": ""}
 
 
@@ -482,14 +545,16 @@ async def test_given_a_command_when_sent_then_it_stands_in_the_journal_and_a_mis
         await api.send("POST", f"{ONE}/reconcile"),
         await api.post(f"{ONE}/dead-letters/retry", {}),
         await api.post(f"{ONE}/dead-letters/retry", {"skus": ["A", "B", "A"]}),
+        await api.send("POST", f"{ONE}/test"),
     ]
 
-    assert [each.ok(202)["asked"] for each in asked] == ["reconcile", "retry", "retry"]
-    assert [each.ok(202)["publisher_missing"] for each in asked] == [True, True, True]
+    assert [each.ok(202)["asked"] for each in asked] == ["reconcile", "retry", "retry", "test"]
+    assert [each.ok(202)["publisher_missing"] for each in asked] == [True, True, True, True]
     assert [(change.operation, commanded_skus(change)) for change in await shop.changes()] == [
         ("channel_reconcile", []),
         ("channel_retry", []),
         ("channel_retry", ["A", "B"]),
+        ("channel_test", []),
     ]
 
 
@@ -610,7 +675,8 @@ async def test_given_two_listings_when_their_keys_are_swapped_in_one_request_the
 
     assert await keys_of(api) == {"RED": ("K2", True), "BLUE": ("K1", True)}
     assert (await shop.changes())[-1].notes == [
-        ("sku", "RED"), ("left_key", "K1"), ("sku", "BLUE"), ("left_key", "K2"),
+        ("sku", "RED"), ("left_key", "K1"), ("was", '{"key":"K1"}'), ("now", '{"key":"K2"}'),
+        ("sku", "BLUE"), ("left_key", "K2"), ("was", '{"key":"K2"}'), ("now", '{"key":"K1"}'),
     ]  # fmt: skip
 
 

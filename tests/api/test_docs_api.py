@@ -1,4 +1,4 @@
-"""docs/api.md and docs/metrics.md say what the code does: routes, outcomes, metrics, and examples that ran."""
+"""docs/api/ and docs/metrics.md say what the code does: routes, outcomes, metrics, and examples that ran."""
 
 import re
 from typing import Any, cast
@@ -7,24 +7,28 @@ from aiohttp import web
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
+from server.api.http.api_examples import PAGES
 from server.api.http.app_state import AppState
 from server.api.routes import ROUTES
 from server.app import build
 from server.domain.outcomes import OUTCOMES
 from server.telemetry import metrics
 from server.telemetry.metrics_page import MetricsPage
-from tests.support.docs_examples import API, NOT_SHOWN, comparable, examples, run
+from tests.support.docs_examples import API, NOT_SHOWN, comparable, examples, run, whole
 from tests.support.http import ROOT
 
 METRICS = ROOT / "docs" / "metrics.md"
-HEADING = re.compile(r"^### `([A-Z]+) (/[^`]*)`$", re.MULTILINE)
+HEADING = re.compile(r"^## `([A-Z]+) (/[^`]*)`$", re.MULTILINE)
 EVERYWHERE = {"unauthorized", "forbidden", "overloaded", "store_unavailable", "outcome_unknown"}
 
 
 def sections() -> dict[tuple[str, str], str]:
     """The text below each heading that names a route."""
-    _, *parts = HEADING.split(API.read_text("utf-8"))
-    return {(parts[at], parts[at + 1]): parts[at + 2] for at in range(0, len(parts), 3)}
+    found: dict[tuple[str, str], str] = {}
+    for page in API:
+        _, *parts = HEADING.split(page.read_text("utf-8"))
+        found |= {(parts[at], parts[at + 1]): parts[at + 2] for at in range(0, len(parts), 3)}
+    return found
 
 
 def app() -> web.Application:
@@ -35,6 +39,16 @@ def app() -> web.Application:
 class _Nothing:
     def __getattr__(self, name: str) -> Any:
         return None
+
+
+def test_every_page_of_the_api_is_in_its_order() -> None:
+    assert {page.name for page in API} == {path.name for path in API[0].parent.glob("*.md")}
+
+
+def test_the_server_has_a_link_to_every_page() -> None:
+    links = {path.name: path.resolve() for path in PAGES.iterdir()}
+
+    assert links == {page.name: page for page in API}, "ln -s ../../../../docs/api/PAGE.md server/api/http/examples/"
 
 
 async def test_every_route_is_documented_and_every_documented_route_exists() -> None:
@@ -60,7 +74,7 @@ def test_every_route_names_its_scope_its_limit_and_its_refusals() -> None:
 
 
 def test_every_outcome_is_documented_with_its_status_and_words_and_every_documented_one_exists() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (yes|no) \| (.*) \|$", API.read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (yes|no) \| (.*) \|$", whole(), re.MULTILINE)
 
     assert rows == [
         (name, str(each.status), "yes" if each.retryable else "no", f"**{each.title}.** {each.detail}")
@@ -87,7 +101,7 @@ def _kind(metric: MetricWrapperBase) -> str:
 
 
 async def test_every_example_answers_as_the_document_says() -> None:
-    found = examples(API.read_text("utf-8"))
+    found = examples(whole())
 
     answers = await run(found)
 

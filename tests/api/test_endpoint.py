@@ -29,6 +29,7 @@ class State:
 
     slow_request_s = 0.0
     stopping = False
+    access_log = None
     authenticator: "State"
 
     def __init__(self) -> None:

@@ -114,7 +114,7 @@ async def test_given_a_body_that_breaks_a_rule_when_put_then_the_field_is_named(
     assert (await api.put(PO, body)).problem(400, "invalid")["errors"][0]["field"] == field
 
 
-@pytest.mark.parametrize("query", ["", "?sku=", "?location=main", "?sku=a%0Ab"])
+@pytest.mark.parametrize("query", ["?sku=", "?location=", "?sku=a%0Ab", "?limit=0"])
 async def test_given_a_list_without_a_right_sku_when_asked_for_then_it_is_invalid(api: Api, query: str) -> None:
     (await api.get("/v1/supply" + query)).problem(400, "invalid")
 
@@ -135,3 +135,26 @@ async def test_given_a_key_when_a_receipt_is_deleted_again_then_a_newer_one_stay
 
     assert (again.ok(), again.headers["Idempotent-Replayed"]) == (first.ok(), "true")
     assert (await api.get(PO)).ok()["expected"] == first.ok()["expected"]
+
+
+async def test_given_receipts_when_read_in_pages_then_each_comes_of_one_sku_by_day_and_of_all(api: Api) -> None:
+    for n in range(7):
+        body = {**SUPPLY, "sku": "A" if n < 5 else "B", "expected_on": f"2030-01-{20 - n}"}
+        (await api.put(f"/v1/supply/po-{n}", body)).ok()
+
+    async def paged(query: str) -> list[str]:
+        found, after = list[str](), ""
+        while True:
+            page = (await api.get(f"/v1/supply?{query}&after={after}")).ok()
+            found += [each["supply_id"] for each in page["supply"]]
+            after = page["next"]
+            if not after:
+                return found
+
+    assert await paged("sku=A&limit=2") == [f"po-{n}" for n in (4, 3, 2, 1, 0)]
+    assert (await api.get("/v1/supply?sku=A")).ok()["next"] == ""
+    assert sorted(await paged("limit=3")) == [f"po-{n}" for n in range(7)]
+    assert sorted(await paged("location=depo")) == [f"po-{n}" for n in range(7)]
+    assert await paged("location=main") == []
+    (await api.get("/v1/supply?after=x")).problem(400, "invalid")
+    (await api.get("/v1/supply?sku=A&after=WzFd")).problem(400, "invalid")

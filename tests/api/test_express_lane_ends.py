@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,11 +26,9 @@ async def test_a_stop_waits_for_the_lane_and_its_answer_closes_the_connection(
     server = start_server(express_lane=True, drain_timeout_s=10, reply_timeout_s=30, queue_timeout_s=30)
     async with admitted(server) as connection:
         with server.frozen_store():
-            await connection.send(MADE.reserve("last"))
-            await asyncio.sleep(0.3)
+            await connection.send_apart(MADE.reserve("last"))
             server.process.terminate()
-            await wait_until(lambda: "Stopping." in server.stderr, "it heard it")
-            await asyncio.sleep(0.7)
+            await wait_until(lambda: not _takes_connections(server), "it lets nobody in")
         status, headers, _ = await connection.answer()
         assert (status, headers["connection"]) == (201, "close")
         assert await connection.rest() == b""
@@ -41,11 +40,15 @@ async def test_a_stop_cuts_the_lane_off_when_its_time_is_up(start_server: Callab
     server = start_server(express_lane=True, drain_timeout_s=2, reply_timeout_s=60, queue_timeout_s=60)
     async with admitted(server) as connection:
         server.signal_store(signal.SIGSTOP)  # a stop ends it all the same
-        await connection.send(MADE.reserve("never"))
-        await asyncio.sleep(0.3)
+        await connection.send_apart(MADE.reserve("never"))
         server.process.terminate()
         assert await asyncio.to_thread(server.process.wait, 15) == 0
         assert await connection.rest() == b""
+
+
+def _takes_connections(server: Server) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((server.host, server.port)) == 0
 
 
 # -- off

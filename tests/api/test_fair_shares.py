@@ -39,7 +39,9 @@ class Callers(msgspec.Struct):
             await asyncio.gather(*(api.reserve("A", 1) for _ in range(4)))
 
     async def metric(self, name: str) -> float:
-        lines = (await self.scraper.get("/metrics")).raw.decode().splitlines()
+        answer = await self.scraper.get("/metrics")
+        assert answer.status == 200, answer.raw
+        lines = answer.raw.decode().splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
@@ -59,8 +61,18 @@ def is_refused(task: "asyncio.Task[Answer]") -> bool:
 
 async def test_given_a_key_that_fills_all_places_when_others_ask_then_it_makes_room_for_them(callers: Callers) -> None:
     with callers.server.frozen_store():
-        flood = [asyncio.create_task(callers.flood.reserve("A", 1, f"f{n}")) for n in range(REQUESTS)]
-        await wait_until(lambda: any(map(is_refused, flood)), "all places are taken")
+        flood = list[asyncio.Task[Answer]]()
+
+        async def is_full() -> bool:
+            flood.extend(
+                asyncio.create_task(callers.flood.reserve("A", 1, f"f{number}"))
+                for number in range(len(flood), len(flood) + PLACES)
+            )
+            # Twice, for what a batch has just taken along leaves room.
+            waiting = [await callers.metric("holdfast_store_queue_operations") for _ in range(2)]
+            return waiting == [PLACES, PLACES] and any(map(is_refused, flood))
+
+        await wait_until(is_full, "all places are taken")
         asked = [asyncio.create_task(api.reserve("A", 1, "mine")) for api in (callers.near, callers.far)]
         asked += [
             asyncio.create_task(api.get(path))
@@ -142,8 +154,15 @@ async def test_given_as_many_reports_as_a_key_may_have_when_one_more_comes_then_
 def test_given_a_route_that_takes_or_reads_much_then_it_has_a_share() -> None:
     bulk = {route.path for route in ROUTES if route.body_bytes_max > limits.BODY_BYTES_MAX}
     # Of a SKU at thousands of places, and of a location that holds thousands of SKUs, which is deleted, too.
-    much = {"/v1/skus/{sku}/rename", "/v1/locations/{name}/rename", "/v1/locations/{name}"}
-    assert {route.path for route in ROUTES if route.share is Share.BULK} == bulk - {"/v1/availability/query"} | much
+    much = {
+        "/v1/skus/{sku}/rename",
+        "/v1/locations/{name}/rename",
+        "/v1/locations/{name}",
+        "/v1/imports/{import_id}/undo",
+    }
+    files = {route.path for route in ROUTES if route.path.startswith("/v1/files/") and route.method == "POST"}
+    has_share = {route.path for route in ROUTES if route.share is Share.BULK}
+    assert has_share == bulk - {"/v1/availability/query"} | much | files
     pages = {route.path for route in ROUTES if route.query is not None and "limit" in route.query.__struct_fields__}
     pages -= {"/v1/availability/{sku}/nearby"}  # of one SKU, through the queue
     assert pages <= {route.path for route in ROUTES if route.share is Share.REPORTS}

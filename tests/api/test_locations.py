@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import wait_until
 from tests.support.http import Api
 
 pytest_plugins = ("tests.support.http_fixtures",)
@@ -87,6 +88,23 @@ async def test_given_no_number_as_a_position_when_put_then_it_is_invalid(api: Ap
     body = {"position": {"lat": not_a_number, "lon": 0.0}}
 
     (await api.put("/v1/locations/kadikoy", body, msgpack=True)).problem(400, "invalid")
+
+
+async def test_given_stock_at_locations_that_are_not_registered_when_asked_for_then_they_come_too(api: Api) -> None:
+    await three_stores(api)
+    await api.count("B", 1, "Depo 7")
+
+    async def come() -> bool:
+        found = (await api.get("/v1/locations?unregistered=true")).ok()["locations"]
+        named = [(each["location"], each.get("registered", True)) for each in found]
+        wanted = [("Depo 7", False), ("ankara", True), ("kadikoy", True), ("main", False), ("taksim", True)]
+        return named == wanted
+
+    await wait_until(come, "all five are there, by name")
+    assert len((await api.get("/v1/locations")).ok()["locations"]) == 3
+    assert len((await api.get("/v1/locations?unregistered=false")).ok()["locations"]) == 3
+    (await api.get("/v1/locations?unregistered=perhaps")).problem(400, "invalid")
+    (await api.get("/v1/locations?colour=red")).problem(400, "invalid")
 
 
 async def test_given_a_group_when_asked_what_is_available_then_only_its_open_locations_count(api: Api) -> None:

@@ -60,5 +60,6 @@ def test_given_rules_for_what_is_not_known_when_set_then_they_are_kept_and_said(
     assert holdfast("rules", "categories", "categories.csv", cwd=tmp_path).returncode == 0
     sent = holdfast("rules", "safety", "--category", "shoe", "--units", "1", cwd=tmp_path)
     assert (sent.returncode, "did you mean shoes?" in sent.stderr) == (0, True)
-    assert holdfast("rules", "safety", "--category", "shoes", "--units", "1", cwd=tmp_path).stderr == ""
+    known = holdfast("rules", "safety", "--category", "shoes", "--units", "1", cwd=tmp_path)
+    assert known.stderr == "To undo it: holdfast rules safety --category shoes --remove\n"
     stop_store(tmp_path / ".holdfast")

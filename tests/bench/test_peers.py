@@ -15,7 +15,8 @@ from bench.peers.base import EXPIRY_SKU, RACE_SKU, Ask, MissingError, Peer, Reco
 from bench.peers.checks import Right, Sizes
 from bench.peers.cluster import Cluster
 from bench.peers.medusa import Medusa
-from bench.peers.table import HOLDFAST, MEDUSA, POSTGRES, REDIS, STATEMENT, Found, Rival
+from bench.peers.postgres_forms import FORMS
+from bench.peers.table import HOLDFAST, MEDUSA, POSTGRES, REDIS, Found, Rival
 from bench.peers.web import ask_at_once
 
 SMALL = Sizes(units=5, requests=40, holds=20, grace_s=60.0)
@@ -31,7 +32,7 @@ def cluster() -> Iterator[Cluster]:
         yield made
 
 
-@pytest.fixture(scope="module", params=["transaction", "statement"])
+@pytest.fixture(scope="module", params=FORMS)
 def postgres(
     cluster: Cluster, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Peer]:
@@ -172,7 +173,7 @@ def result(rate: int) -> Result:
 
 
 def found_where(rates: Callable[[str, int], int]) -> Found:
-    rivals = table.rivals([HOLDFAST, POSTGRES, STATEMENT, REDIS, MEDUSA])
+    rivals = table.rivals(table.PEERS)
     cells = {(number, rival): [result(rates(*rival))] for number in (1, 32) for rival in rivals}
     right = {HOLDFAST: Right(50, 200, 50, 500, 0), REDIS: Right(50, 200, 50, 500, 500)}
     right[MEDUSA] = Right(50, 200, 60, 500, None)
@@ -201,8 +202,20 @@ def test_every_peer_has_its_row_at_each_load() -> None:
     rows = table.table(found_where(lambda peer, _: 300 if peer == HOLDFAST else 100)).rows
 
     assert len(rows) == 2 * 2 * len(table.PEERS)
-    assert [row[4] for row in rows if row[:2] == ("32", "hot")] == ["", "3.0 ×", "3.0 ×", "3.0 ×", "3.0 ×"]
+    assert [row[4] for row in rows if row[:2] == ("32", "hot")] == ["", *["3.0 ×"] * (len(table.PEERS) - 1)]
     assert Rival(POSTGRES, SPREAD_SKUS).title == "Postgres, spread"
+
+
+def test_a_peer_that_could_not_be_had_is_a_row_that_says_so() -> None:
+    found = found_where(lambda *_: 100)
+    found.cells = {place: rounds for place, rounds in found.cells.items() if place[1].peer != MEDUSA}
+    del found.right[MEDUSA]
+
+    summary = table.summary(found)
+
+    assert summary is not None
+    assert summary.rows[-1] == (MEDUSA, "not run", "", "not run", "", "", "")
+    assert [row[3] for row in table.table(found).rows if row[2] == MEDUSA] == ["not run"] * 4
 
 
 def test_the_readme_says_how_far_ahead_and_what_leaks() -> None:

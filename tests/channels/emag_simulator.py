@@ -16,6 +16,7 @@ ITEMS_MAX: Final = 50
 OFFERS_PAGE_MAX: Final = 100
 UNKNOWN: Final = "Offer not found"
 WAREHOUSE: Final = 1
+HELD_WAREHOUSE: Final = 7
 
 
 class WireStock(msgspec.Struct, forbid_unknown_fields=True):
@@ -34,7 +35,8 @@ class EmagSimulator(EmagOrderSide):
     """One seller's account; every offer of a call is saved, or none.
 
     ``grumbles``: a call is answered with an error, though it was carried out. ``price_range``: which prices are taken.
-    ``wraps``: what is sent must stand in a field ``data``.
+    ``wraps``: what is sent must stand in a field ``data``. ``held``: what the channel holds of offers in its own
+    warehouse; None: a null.
     """
 
     username: str = "made-up-user"
@@ -42,6 +44,7 @@ class EmagSimulator(EmagOrderSide):
     grumbles: bool = False
     wraps: bool = False
     price_range: dict[str, tuple[float, float]] = field(default_factory=dict)
+    held: dict[str, int | None] = field(default_factory=dict)
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -110,7 +113,11 @@ class EmagSimulator(EmagOrderSide):
     def _offer(self, key: str) -> dict[str, Any]:
         return {
             "id": int(key),
-            "stock": [{"warehouse_id": WAREHOUSE, "value": self.shown[key]}],
+            "part_number": f"PN-{key}",
+            "stock": [
+                {"warehouse_id": WAREHOUSE, "value": self.shown[key]},
+                *([{"warehouse_id": HELD_WAREHOUSE, "value": self.held[key]}] if key in self.held else []),
+            ],
             "general_stock": self.shown[key],
             "estimated_stock": self.shown[key],
             "sale_price": self.prices.get(key, "10.0000"),

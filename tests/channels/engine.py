@@ -26,6 +26,7 @@ def plan(
     timeout_s: float = 2.0,
     orders: dict[str, Any] | None = None,
     grant: Callable[[], Grant] | None = None,
+    mirror: dict[str, Any] | None = None,
     **capabilities: Any,
 ) -> ChannelPlan:
     """Plan a channel over a simulator; of the plain kind unless ``build`` is set."""
@@ -37,6 +38,7 @@ def plan(
         timeout_s=timeout_s,
         orders=orders,
         grant=grant,
+        mirror=mirror,
     )
 
 

@@ -53,7 +53,8 @@ class HepsiburadaSimulator(HepsiburadaOrderService):
     An upload takes effect at its ``polls_until_done``-th poll, or at once where that is 0. ``refusals``: SKUs whose
     quantities fail, and why; ``locks``: the prices between which a SKU's must be. ``strange``: a verdict is also about
     a row that nobody has sent. ``fails_whole``: a failure of a row lets all of an upload fail. ``depot``: listings that
-    the channel ships itself. ``upper_id``: uploads are answered with ``Id``. ``drifts``: words in other cases.
+    the channel ships itself. ``strange_stock``: listings whose stock is null. ``upper_id``: uploads are answered with
+    ``Id``. ``drifts``: words in other cases.
     """
 
     service_key: str = "made-up-service-key"
@@ -64,6 +65,7 @@ class HepsiburadaSimulator(HepsiburadaOrderService):
     fails_whole: bool = False
     upper_id: bool = False
     depot: set[str] = field(default_factory=set)
+    strange_stock: set[str] = field(default_factory=set)
     uploads: dict[str, Upload] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -203,7 +205,7 @@ class HepsiburadaSimulator(HepsiburadaOrderService):
             "hepsiburadaSku": self.hepsiburada_sku(key),
             "merchantSku": key.upper(),
             "price": 9.9,
-            "availableStock": self.shown[key],
+            "availableStock": None if key in self.strange_stock else self.shown[key],
             "isSalable": True,
             "isFulfilledByHB": key in self.depot,
         }

@@ -176,7 +176,8 @@ class Market(PlainChannel):
     ``said`` counts what it was told and did: an order, a command, and what it was about. ``doubles``, ``loses`` and
     ``delays`` are the shares of deliveries that come twice, never, or before an older one. ``refuses_cursors``: so many
     pulls are refused. ``unknown_at_first``: so many reads of an order find nothing.
-    ``refuses_with``: more words of a refusal. ``refuses_all``: it takes no command.
+    ``refuses_with``: more words of a refusal. ``refuses_all``: it takes no command. ``overtakes``: so many commands
+    find an order that its buyer has changed since it was read.
     """
 
     webhook: str = ""
@@ -192,6 +193,7 @@ class Market(PlainChannel):
     reads: Counter[str] = field(default_factory=Counter)
     refuses_with: str = ""
     refuses_all: bool = False
+    overtakes: int = 0
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -306,6 +308,9 @@ class Market(PlainChannel):
     async def _command(self, request: web.Request) -> web.Response:
         key, said = request.match_info["key"], await request.json()
         order = self.orders[key]
+        if self.overtakes:
+            self.overtakes -= 1
+            self.changed(order)
         if said["revision"] != str(order["revision"]):
             return web.json_response({}, status=409)
         if self.refuses_all:

@@ -97,6 +97,11 @@ class OscarServer:
             self.kill()
             raise
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """Kill the shop with whatever it does just now."""
         self._process.kill()

@@ -15,9 +15,11 @@ from adapters.contract.adapter import Adapter, Capabilities
 from adapters.contract.errors import SpoiledError, TicketLostError
 from adapters.contract.http import READ, Exchange, Request, check_status, json_of
 from adapters.contract.stock import Applied, Item, Outcome, Outcomes, Rejected, StillPending, Ticket
+from adapters.contract.warehouse import HeldUnits, WarehousePage
 from adapters.testing.simulator import Simulator
 
 OK = "ok"
+HELD_PAGE = 2
 _VERSIONS_MAX = 50
 """Of a push: they go in a header, so that two pushes of the same values have the same body."""
 
@@ -65,6 +67,13 @@ class Plain(Adapter):
         shown: dict[str, int] = json_of(answer)
         return shown
 
+    def pull_warehouse(self, cursor: str) -> Exchange[WarehousePage]:
+        answer = yield Request("GET", f"{self._url}/held?from={cursor or 0}", group=READ)
+        check_status(answer)
+        page = json_of(answer)
+        units = tuple(HeldUnits(*each) for each in page["units"])
+        return WarehousePage(units, page["next"], page["more"], page["unreadable"])
+
 
 def _outcome(reason: str) -> Outcome:
     return Applied() if reason == OK else Rejected("refused", reason)
@@ -78,7 +87,8 @@ class PlainChannel(Simulator):
     refused, and so are rows with one of the ``refused_prices``, whole. ``remembers_bodies``: an identical body is
     refused. ``spoils_late``: a ticket with a bad row is refused whole, when it is asked about. ``keeps`` are keys that
     are answered with yes and stay as they are; ``unnamed`` those that a finished answer leaves out. ``versions`` are
-    those of each key's values, in the order in which they came.
+    those of each key's values, in the order in which they came. ``held``: what it holds itself, two keys a page;
+    ``unreadable`` rows are on the first page of them.
     """
 
     whole: bool = False
@@ -98,12 +108,16 @@ class PlainChannel(Simulator):
     bodies: set[bytes] = field(default_factory=set)
     in_flight: dict[str, int] = field(default_factory=dict)
     versions: dict[str, list[int]] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
+    unreadable: int = 0
+    readings: int = 0
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post("/push", self._push),
             web.get("/tickets/{id}", self._poll),
             web.post("/read", self._read),
+            web.get("/held", self._held),
         ]
 
     async def _push(self, request: web.Request) -> web.Response:
@@ -149,6 +163,16 @@ class PlainChannel(Simulator):
     async def _read(self, request: web.Request) -> web.Response:
         keys = await request.json()
         return web.json_response({key: self.shown[key] for key in keys if key in self.shown})
+
+    async def _held(self, request: web.Request) -> web.Response:
+        first = int(request.query["from"])
+        rows = list(self.held.items())
+        more = first + HELD_PAGE < len(rows)
+        self.readings += not more
+        unreadable = 0 if first else self.unreadable
+        units = [[key, quantity, key] for key, quantity in rows[first : first + HELD_PAGE]]
+        following = str(first + HELD_PAGE)
+        return web.json_response({"units": units, "next": following, "more": more, "unreadable": unreadable})
 
     def _results(self, rows: list[dict[str, Any]]) -> dict[str, str]:
         return {row["key"]: self._apply(row) for row in rows if row["key"] not in self.unnamed}

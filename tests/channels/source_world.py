@@ -135,6 +135,11 @@ class SourceWorld:
 
         await self.until(is_so, "the source's numbers are known")
 
+    async def between_walks(self, change: Callable[[], None]) -> None:
+        """Change something in the ERP between two walks over everything; return once it is done."""
+        self.odoo.before_walk.append(change)
+        await self.until(lambda: change not in self.odoo.before_walk, "a walk over everything begins")
+
     async def until(self, condition: Callable[[], bool | Awaitable[bool]], what: str) -> None:
         await wait_until(condition, what, every_s=0.01)
 

@@ -98,8 +98,11 @@ async def test_from_signing_in_to_a_booked_order(api: Api, server: Server, marke
         level = (await api.get("/v1/stock/MUG")).ok()["levels"][0]
         return bool(level["committed"] == 2)
 
+    async def is_listed() -> bool:
+        return number in {each["number"] for each in (await api.get("/v1/orders?channel=allegro")).ok()["orders"]}
+
     await wait_until(is_booked, "the order is booked")
-    assert number in {each["number"] for each in (await api.get("/v1/orders?channel=allegro")).ok()["orders"]}
+    await wait_until(is_listed, "the order is among those of the channel")
     assert market.not_let_in == 0
     # Before somebody had signed in the channel was halted, which is an error that is told.
     assert [line for line in server.faults if "channel_halted" not in line] == []

@@ -13,7 +13,15 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from server.domain.channels import ChannelStatus
 from server.domain.intake import IntakeStatus
 from server.telemetry import metrics
-from server.telemetry.channel_metrics import PUSH_RESULTS, ChannelMetrics, IntakeMetrics, forget_channel, forget_intake
+from server.telemetry.channel_metrics import (
+    PUSH_RESULTS,
+    ChannelMetrics,
+    IntakeMetrics,
+    MirrorMetrics,
+    forget_channel,
+    forget_intake,
+    forget_mirror,
+)
 
 ROOT = Path(__file__).parents[2]
 CHANNEL = "metrics-test"
@@ -33,6 +41,7 @@ INTAKE_GAUGES = (
     "holdfast_outbox_undecided_commands",
     "holdfast_intake_open_orders",
 )
+MIRROR_GAUGE = "holdfast_mirror_late_seconds"
 STATUS = ChannelStatus(
     publisher="one",
     written_ms=1_800_000_060_000,
@@ -49,6 +58,7 @@ def _leave_nothing() -> Iterator[None]:
     yield
     forget_channel(CHANNEL)
     forget_intake(CHANNEL)
+    forget_mirror(CHANNEL)
 
 
 def sample(name: str, **labels: str) -> float | None:
@@ -69,6 +79,15 @@ def test_the_gauges_show_how_intake_stands_until_it_ends() -> None:
     forget_intake(CHANNEL)
 
     assert [sample(name) for name in INTAKE_GAUGES] == [None] * 5
+
+
+def test_how_late_a_mirror_is_is_shown_until_it_ends() -> None:
+    MirrorMetrics(CHANNEL).late.set(12.5)
+    assert sample(MIRROR_GAUGE) == 12.5
+
+    forget_mirror(CHANNEL)
+
+    assert sample(MIRROR_GAUGE) is None
 
 
 @pytest.mark.parametrize(
@@ -229,4 +248,4 @@ def test_every_gauge_of_a_channel_is_forgotten() -> None:
         if isinstance(gauge, Gauge) and gauge._labelnames == ("channel",)
     }
 
-    assert declared == {*GAUGES, *INTAKE_GAUGES}
+    assert declared == {*GAUGES, *INTAKE_GAUGES, MIRROR_GAUGE}

@@ -14,12 +14,13 @@ from adapters.emag import ADAPTER, Emag, Options
 from adapters.emag.stock import NOT_AN_OFFER
 from adapters.testing.conformance import Conformance
 from adapters.testing.driving import NOW_S, Driven
-from tests.channels.emag_simulator import UNKNOWN, EmagSimulator
+from adapters.testing.warehouse_conformance import WarehouseConformance
+from tests.channels.emag_simulator import HELD_WAREHOUSE, UNKNOWN, EmagSimulator
 
 CREDENTIALS = {"username": "made-up-user", "password": "made-up-password"}
 
 
-class TestEmag(Conformance[EmagSimulator]):
+class TestEmag(Conformance[EmagSimulator], WarehouseConformance[EmagSimulator]):
     kind = ADAPTER
     credentials: ClassVar[Mapping[str, str]] = CREDENTIALS
     push_path = "/offer/save"
@@ -36,9 +37,23 @@ class TestEmag(Conformance[EmagSimulator]):
     def key(self, number: int) -> str:
         return str(243_409 + number)
 
+    def hold(self, simulator: EmagSimulator, key: str, quantity: int | None) -> None:
+        simulator.held[key] = quantity
+
+    def reader(self, simulator: EmagSimulator, channel: Driven) -> Driven:
+        return self.driven(simulator, channel, held_warehouse_id=HELD_WAREHOUSE)
+
     def driven(self, simulator: EmagSimulator, channel: Driven, **options: Any) -> Driven:
         given = {**self.options_for(simulator), **options}
         return Driven(ADAPTER.build(msgspec.convert(given, Options), self.credentials), channel.send)
+
+    async def test_without_the_number_of_its_warehouse_nothing_is_read_there(
+        self, simulator: EmagSimulator, channel: Driven
+    ) -> None:
+        simulator.held[self.key(0)] = 5
+
+        assert channel.adapter.capabilities.warehouse is None
+        assert await channel.read([self.key(0)]) == {self.key(0): simulator.shown[self.key(0)]}
 
     # -- verdicts
 

@@ -14,12 +14,13 @@ from adapters.hepsiburada import ADAPTER, Hepsiburada, Options
 from adapters.hepsiburada.stock import DEPOT
 from adapters.testing.driving import NOW_S, Driven
 from adapters.testing.ticket_conformance import TicketConformance
+from adapters.testing.warehouse_conformance import WarehouseConformance
 from tests.channels.hepsiburada_simulator import INTEGRATOR, MERCHANT, UNKNOWN, HepsiburadaSimulator
 
 KEY = "made-up-service-key"
 
 
-class TestHepsiburada(TicketConformance[HepsiburadaSimulator]):
+class TestHepsiburada(TicketConformance[HepsiburadaSimulator], WarehouseConformance[HepsiburadaSimulator]):
     kind = ADAPTER
     credentials: ClassVar[Mapping[str, str]] = {"service_key": KEY}
     push_path = "/stock-uploads"
@@ -42,6 +43,16 @@ class TestHepsiburada(TicketConformance[HepsiburadaSimulator]):
 
     def lose_tickets(self, simulator: HepsiburadaSimulator) -> None:
         simulator.uploads.clear()
+
+    def hold(self, simulator: HepsiburadaSimulator, key: str, quantity: int | None) -> None:
+        simulator.depot.add(key)
+        if quantity is None:
+            simulator.strange_stock.add(key)
+        else:
+            simulator.shown[key] = quantity
+
+    def known_as(self, key: str) -> str:
+        return key.upper()
 
     def driven(self, simulator: HepsiburadaSimulator, channel: Driven, **options: Any) -> Driven:
         given = {**self.options_for(simulator), **options}

@@ -1,5 +1,6 @@
 """What is said to channels: only what was asked for, nothing twice, whatever is lost on the way."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -31,6 +32,8 @@ from server.channels.inbound.outbox import command_of
 from server.channels.inbound.words import failure, without_words
 from server.domain.intake import News, OutboxEntry
 from server.domain.order_parcels import Parcel
+from server.store.backup.aftercare import mark_released, settle
+from server.store.connection.commands import command as store_command
 from server.store.errors import StoreUnavailableError
 from server.store.repositories.intake import IntakeStore, IntakeWrites
 from server.store.repositories.order_privacy import OrderPrivacy
@@ -494,6 +497,25 @@ async def test_an_order_is_acknowledged_once_where_a_person_has_switched_that_on
     assert market.said == {("o", "acknowledge", "{}"): 1}
 
 
+async def test_what_a_rule_says_is_said_again_where_the_order_has_changed_before(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    market.place("o", {"a": 3})
+    market.place("p", {"a": 1})
+    market.overtakes = 3
+    desk.shipped["o", "La"] = 1
+    desk.parcels_are = [Parcel("T1", "sled")]
+    desk.short.add("p")
+
+    async with running(acknowledge="at_once", ship="when_fulfilled", refuse_after_s=0.1):
+        await wait_until(lambda: market.line("o", "a").get("shipped") == 1, "the parcel is told")
+        await wait_until(lambda: market.line("p", "a").get("cancelled") == 1, "what lacks is refused")
+        await wait_until(lambda: market.orders["o"]["acknowledged"], "it is acknowledged")
+
+    assert market.overtakes == 0
+    assert market.said["o", "acknowledge", "{}"] == 1
+
+
 async def test_what_has_left_with_a_tracking_number_is_shipped_there_and_each_parcel_once(
     market: Market, desk: PaperDesk, running: Running
 ) -> None:
@@ -625,3 +647,64 @@ def test_commands_of_each_kind_can_be_read_again() -> None:
     for command in (Acknowledge(order="o"), Refuse(order="o", lines=(("a", 1),)), ship("o", 1, "T")):
         packed = msgspec.msgpack.encode(command)
         assert msgspec.msgpack.decode(packed, type=Command) == command
+
+
+# -- a store that was restored from a backup
+
+
+async def _restored(engine: Engine) -> None:
+    """Have the store be what a restore leaves, released in a minute: what is placed until then was perhaps answered."""
+    now_ms = int(1000 * time.time())
+    await settle(engine.client, [engine.keyspace.partition], now_ms)
+    await mark_released(engine.client, now_ms + 60_000)
+
+
+async def test_what_was_acknowledged_after_the_backup_is_not_acknowledged_again(
+    market: Market, running: Running
+) -> None:
+    async with running(acknowledge="at_once") as engine:
+        await _restored(engine)
+    market.place("o", {"a": 2})
+    market.orders["o"]["acknowledged"] = True  # by the server that was lost
+
+    async with running(acknowledge="at_once") as engine:
+        store = IntakeStore(engine.client, engine.keyspace, NAME)
+
+        async def is_settled() -> bool:
+            return [each.state async for each in store.outbox()] == ["done"]
+
+        await wait_until(is_settled, "it was looked for")
+
+    assert market.said == {}
+
+
+async def test_what_was_not_acknowledged_before_the_loss_is_once(market: Market, running: Running) -> None:
+    async with running(acknowledge="at_once") as engine:
+        await _restored(engine)
+    market.place("o", {"a": 2})
+
+    async with running(acknowledge="at_once"):
+        await wait_until(lambda: market.orders["o"]["acknowledged"], "it is acknowledged")
+
+    assert market.said == {("o", "acknowledge", "{}"): 1}
+
+
+async def test_a_command_that_waited_when_the_backup_was_taken_is_looked_for_before_it_is_sent(
+    market: Market, running: Running
+) -> None:
+    market.place("o", {"a": 5})
+    async with running() as engine:
+        await say(engine, "s1", ship("o", 1, "T1"))
+        await settled(engine, "s1", "done")
+        done = await IntakeStore(engine.client, engine.keyspace, NAME).outbox_entry("s1")
+        assert done is not None
+        waiting = msgspec.msgpack.encode(replace(done, state="waiting", tries=0, sent_ms=0, before=[], remote_id=""))
+    async with running() as engine:
+        outbox = IntakeStore(engine.client, engine.keyspace, NAME).keys.outbox
+        await store_command(engine.client, "HSET", outbox, "s1", waiting)  # as the backup has it
+        await _restored(engine)
+
+    async with running() as engine:
+        await settled(engine, "s1", "done")
+
+    assert market.line("o", "a")["shipped"] == 1

@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from adapters.contract.adapter import kinds
 from adapters.contract.http import Exchange
 from adapters.contract.stock import Item, Outcomes, Ticket
 from server.channels.channel_plan import ChannelPlan
 from server.channels.write_behind import FLUSH_S
-from server.domain.channels import Shown
+from server.domain.channels import Listing, Shown
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.publisher import PublisherStore
 from tests.channels.engine import Engine, plan, publishing
@@ -222,21 +223,52 @@ async def test_a_publisher_killed_between_a_sale_and_its_push_leaves_it_to_the_n
         await begun(engine, shop)
 
 
-async def test_a_sale_during_a_push_is_told_after_it(
-    store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
-) -> None:
+class Answering(PlainChannel):
+    """Takes a push at once, and answers when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def _push(self, request: web.Request) -> web.Response:
+        answer = await super()._push(request)
+        await self.may_answer.wait()
+        return answer
+
+
+async def test_a_sale_during_a_push_is_told_after_it(store: StoreProcess, ledger: Ledger, partition: str) -> None:
     await stock(ledger, 50, "A")
-    async with publishing(store, partition, [selling(shop)]) as engine:
+    async with Answering() as shop, publishing(store, partition, [selling(shop)]) as engine:
         await begun(engine, shop)
-        shop.answer_s = 0.1
+        shop.may_answer.clear()
         await buy(ledger, shop)
-        await wait_until(lambda: bool(engine.channel("shop").state.in_flight()))
-        await asyncio.sleep(0.15)
-        assert engine.channel("shop").state.in_flight() or shop.shown["A"] == 5
+        await wait_until(shows(shop, A=5))
+        assert engine.channel("shop").state.in_flight()
         await buy(ledger, shop, 3)
-        await wait_until(engine.is_idle)
+        shop.may_answer.set()
 
         await begun(engine, shop)
+
+
+async def test_a_key_that_is_left_during_a_push_is_emptied_of_what_a_cancel_there_gave_back(
+    store: StoreProcess, ledger: Ledger, partition: str
+) -> None:
+    await stock(ledger, 4, "A")
+    async with Answering() as shop, publishing(store, partition, [selling(shop, listings="listed")]) as engine:
+        await engine.list_skus("shop", Listing("A", "old"))
+        await wait_until(shows(shop, old=4))
+        await wait_until(engine.is_idle)
+        shop.may_answer.clear()
+        await changed(ledger, order("sells-out", ("A", 4), channel="till"))
+        await wait_until(shows(shop, old=0))
+        shop.shown["old"] = 2  # a cancel there, before anybody knows that its 0 was taken
+
+        await engine.list_skus("shop", Listing("A", "new"))
+        await wait_until(lambda: engine.channel("shop").state.is_pending("new"))
+        shop.may_answer.set()
+
+        await wait_until(shows(shop, old=0, new=0))
 
 
 class Comparing(Plain):

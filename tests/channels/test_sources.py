@@ -281,10 +281,15 @@ async def test_a_list_that_lacks_much_waits_as_a_whole(world: SourceWorld, lie: 
     async with world.running(**WHOLE):
         await world.becomes(names[-1], 60)
         await world.knows()
-        for name, value in lie.items():
-            setattr(world.odoo, name, value)
-        for name in names[:2]:
-            world.odoo.add(name, 20)
+
+        def lies() -> None:
+            for name, value in lie.items():
+                setattr(world.odoo, name, value)
+            for name in names[:2]:
+                world.odoo.add(name, 20)
+
+        # A walk that meets the lie on its way lacks one product alone, and that one waits besides the list.
+        await world.between_walks(lies)
         await world.until(lambda: _waits(world, WHOLE_LIST, why), "the list waits")
         known_ms = int((await world.kept.state())["known_ms"])
         await stands(world, names)
@@ -328,9 +333,13 @@ async def test_where_much_falls_to_nothing_at_once_that_waits_and_the_rest_is_ta
 
     async with world.running(**WHOLE):
         await world.becomes(names[-1], 60)
-        for name in names[:4]:
-            world.odoo.add(name, 0)
-        world.odoo.add(names[5], 58)
+
+        def falls() -> None:
+            for name in names[:4]:
+                world.odoo.add(name, 0)
+            world.odoo.add(names[5], 58)
+
+        await world.between_walks(falls)  # one that is read alone would be believed
         await world.until(lambda: _waits(world, (names[0], MAIN), "zeroed"), "they wait")
         await world.becomes(names[5], 58)
         await stands(world, names[:4])

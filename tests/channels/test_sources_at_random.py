@@ -70,9 +70,13 @@ class History:
         )
 
     async def deliver(self) -> None:
-        # Only what cannot change any more, so that no cancel here meets a delivery there.
-        shipped = [key for key, (_, committed, shipped) in self.orders.items() if shipped and not committed]
-        sold = [key for key in shipped if self.world.odoo.sold(key) and not self._is_delivered(key)]
+        # Only what cannot change any more and is known there, so that no cancel here meets a delivery there.
+        shipped = {key: {sku: shipped} for key, (sku, committed, shipped) in self.orders.items() if not committed}
+        sold = [
+            key
+            for key, units in shipped.items()
+            if any(units.values()) and self.world.odoo.sold(key) == units and not self._is_delivered(key)
+        ]
         if sold:
             self.world.odoo.deliver(self.chance.choice(sold))
 

@@ -93,6 +93,11 @@ class TrytonServer:
             self.end()
             raise
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """End it as a power cut does."""
         assert self._process is not None

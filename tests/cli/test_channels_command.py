@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from server.cli.csv.csv_import import CsvFile
-from server.cli.csv.listings import attributes, listings_import
-from server.cli.csv.reader import CsvError
-from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile, Listing
+from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile, LastTest, Listing
 from server.domain.components import Component, known_by
 from server.domain.intake import IntakeStatus
+from server.files.file_import import ReadFile
+from server.files.listings import attributes, listings_import
+from server.files.reader import FileError
 from server.store.command_session import OpenStore, open_store
 from server.store.journal import journal
 from server.store.keys import ChannelKeys, Keyspace
@@ -21,7 +21,7 @@ from server.store.repositories.channel_commands import commanded_skus
 from server.store.repositories.channels import ChannelStore
 from server.store.repositories.publisher import PublisherStore, Writes
 from tests.conftest import RETENTION, now_ms
-from tests.support.processes import holdfast, start
+from tests.support.processes import END_S, holdfast, start
 from tests.support.stores import start_valkey, wait_until
 
 SHOP = "my-shop"
@@ -110,7 +110,8 @@ async def test_status_shows_whether_orders_come_in_and_why_they_do_not(kept: Kep
 
 async def test_status_for_programs_shows_all_that_is_known(kept: Kept, tmp_path: Path) -> None:
     last = LastReconcile(finished_ms=86_400_000, checked=10, differed=1)
-    await kept.status(last_confirmed_ms=1_000, cursor="5-0", reconcile=last)
+    tested = LastTest(finished_ms=86_400_000, answered=True)
+    await kept.status(last_confirmed_ms=1_000, cursor="5-0", reconcile=last, test=tested)
 
     code, status = shown(tmp_path)
 
@@ -124,6 +125,15 @@ async def test_status_for_programs_shows_all_that_is_known(kept: Kept, tmp_path:
         "differed": 1,
         "read_back": True,
     }
+    assert channel["test"] == {"finished_at": "1970-01-02T00:00:00.000Z", "answered": True, "reason": ""}
+
+
+async def test_status_shows_that_a_channel_is_paused(kept: Kept, tmp_path: Path) -> None:
+    await kept.status(paused=True)
+
+    ended = holdfast("channels", "status", cwd=tmp_path)
+
+    assert "paused" in ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -207,13 +217,11 @@ def test_status_ends_with_2_where_the_store_cannot_be_reached(tmp_path: Path) ->
 @pytest.mark.soak
 async def test_status_can_be_watched_until_it_is_interrupted(kept: Kept, tmp_path: Path) -> None:
     await kept.status()
-    watching = start("channels", "status", "--watch", cwd=tmp_path, PYTHONUNBUFFERED="1")
-    try:
+    with start("channels", "status", "--watch", cwd=tmp_path, PYTHONUNBUFFERED="1") as watching:
         wait_until(lambda: (tmp_path / "out").read_text("utf-8").count(SHOP) >= 2, "it was shown twice")
-    finally:
         watching.send_signal(signal.SIGINT)
+        assert watching.wait(END_S) == 130
 
-    assert watching.wait() == 130
     assert "Traceback" not in (tmp_path / "err").read_text("utf-8")
 
 
@@ -264,10 +272,10 @@ async def test_listings_of_skus_that_the_stock_does_not_know_are_taken_and_count
     (tmp_path / "stock.csv").write_text("sku,on_hand\nTEE,5\n")
     holdfast("import", "stock.csv", cwd=tmp_path)
 
-    code, out, _ = import_listings(tmp_path, "sku,key\nTEE,1\nNEW,2\n")
+    code, out, _ = import_listings(tmp_path, "sku,key\nTEE,1\nNEW,2\n", "--yes")
 
     assert code == 0
-    assert out[1] == "SKUs that the stock does not know: 1; they are shown as 0 until it does."
+    assert out[2] == "SKUs that the stock does not know: 1; they are shown as 0 until it does."
     assert set(await kept.listings()) == {"TEE", "NEW"}
 
 
@@ -368,10 +376,10 @@ def test_an_import_of_listings_that_was_interrupted_is_finished_by_running_it_ag
     listings = ChannelKeys(KEYSPACE, SHOP).listings
     with start_valkey() as store:
         words = ("channels", "listings", SHOP, "many.csv", "--new", "--store-url", store.url)
-        interrupted = start(*words, cwd=tmp_path)
-        wait_until(lambda: int(store.command("HLEN", listings)) > 0, "a part is taken")
-        interrupted.send_signal(signal.SIGINT)
-        code = interrupted.wait()
+        with start(*words, cwd=tmp_path) as interrupted:
+            wait_until(lambda: int(store.command("HLEN", listings)) > 0, "a part is taken")
+            interrupted.send_signal(signal.SIGINT)
+            code = interrupted.wait(END_S)
         said = (tmp_path / "err").read_text("utf-8")
         done = int(store.command("HLEN", listings))
 
@@ -419,8 +427,9 @@ async def test_a_file_puts_a_sku_into_a_thousand_bundles_and_refuses_those_beyon
     ("cells", "reason"),
     [
         (",k,,", "sku is empty; a bundle has components in its place"),
-        ("TEE,k,0,", "factor has '0', not a whole number of units from 1 to 1000000"),
-        ("TEE,k,six,", "factor has 'six', not"),
+        ("TEE,k,0,", "factor is '0', not a whole number of units from 1 to 1000000"),
+        ("TEE,k,six,", "factor is 'six', not a whole number of units from 1 to 1000000"),
+        ("TEE,k,-6,", "factor is '-6', not a whole number of units from 1 to 1000000"),
         ("TEE,k,,MUG", "components may not stand beside sku"),
         (",k,,0*MUG", "components has '0', not"),
         (",k,,MUG||TEE", "components is 'MUG||TEE': write them as 2*MUG | SPOON"),
@@ -438,7 +447,7 @@ def test_listings_can_be_taken_before_there_is_any_stock(tmp_path: Path) -> None
     assert import_listings(tmp_path, "sku,key\nTEE,1\n")[0] == 0
 
 
-def read_listings_file(content: bytes) -> CsvFile[Listing]:
+def read_listings_file(content: bytes) -> ReadFile[Listing]:
     return listings_import(SHOP).read(content)
 
 
@@ -479,13 +488,16 @@ def test_listings_that_contradict_each_other_are_all_bad() -> None:
     ]
 
 
-def test_a_column_that_resembles_a_known_one_is_remarked() -> None:
-    found = read_listings_file(b"sku,key,lsited,size\n")
+def test_a_column_that_resembles_a_known_one_stops_the_file() -> None:
+    with pytest.raises(FileError, match="'lsited' is not known; did you mean listed"):
+        read_listings_file(b"sku,key,lsited,size\n")
 
-    assert list(attributes(found.other_columns)) == [
-        "Attributes: lsited, size",
-        "'lsited' becomes an attribute; did you mean listed?",
-    ]
+
+def test_a_column_of_the_merchant_s_own_becomes_an_attribute() -> None:
+    found = read_listings_file(b"sku,key,size,gift\nTEE,1,M,yes\n")
+
+    assert list(attributes(found.other_columns)) == ["Attributes: size, gift"]
+    assert found.rows[0].value.attributes == {"size": "M", "gift": "yes"}
 
 
 @pytest.mark.parametrize(
@@ -497,7 +509,7 @@ def test_a_column_that_resembles_a_known_one_is_remarked() -> None:
     ],
 )
 def test_a_file_of_listings_that_cannot_be_read_says_what_to_change(header: str, message: str) -> None:
-    with pytest.raises(CsvError, match=message):
+    with pytest.raises(FileError, match=message):
         read_listings_file(header.encode() + b"\n")
 
 

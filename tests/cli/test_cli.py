@@ -148,7 +148,8 @@ def test_the_history_shows_every_change_with_its_deltas(stocked: Path) -> None:
         ("commit", {"held": -1, "committed": 1}),
     ]
     assert [each["seq"] for each in story] == sorted(each["seq"] for each in story)
-    assert story[0]["notes"] == {"reason": "import stock.csv", "new_sku": "TEE"}
+    assert story[0]["notes"].pop("reason").startswith("import stock.csv #"), "behind it stands what undo asks for"
+    assert story[0]["notes"] == {"new_sku": "TEE"}
 
 
 def test_without_a_sku_the_totals_of_the_partition_are_shown(stocked: Path) -> None:
@@ -280,6 +281,63 @@ def test_the_list_shows_keys_and_no_secrets(tmp_path: Path) -> None:
     assert (listed["id"], listed["scopes"], bool(listed["revoked_at"])) == (key_id, ["stock"], True)
 
 
+def test_keys_are_made_changed_and_rotated_for_programs_too(tmp_path: Path) -> None:
+    def asked(*words: str) -> Any:
+        ended = holdfast("keys", *words, "--json", cwd=tmp_path)
+        assert ended.returncode == 0, ended.stderr
+        return msgspec.json.decode(ended.stdout)
+
+    made = asked("new", "--scope", "reserve", "--channel", "shop", "--ttl-max-s", "600", "--expires", "2099-01-31",
+                 "--requests-per-s", "5", "--held-units-max", "9", "--customer-units-max", "2")  # fmt: skip
+    key_id = made["key"]["id"]
+    changed = asked("change", key_id, "--name", "partner", "--lift", "expires", "--ttl-max-s", "60", "--lift",
+                    "requests-per-s", "--lift", "held-units-max")  # fmt: skip
+    rotated = asked("rotate", key_id)
+    [listed] = asked("list")
+    revoked = asked("revoke", key_id)
+
+    assert (made["key"]["expires_at"], made["key"]["requests_per_s"]) == ("2099-01-31T00:00:00Z", 5)
+    assert (changed["name"], changed["ttl_max_s"], changed["expires_at"]) == ("partner", 60, None)
+    assert changed["requests_per_s"] is None
+    assert (made["key"]["held_units_max"], made["key"]["customer_units_max"]) == (9, 2)
+    assert (changed["held_units_max"], changed["customer_units_max"]) == (None, 2)
+    assert TOKEN.fullmatch(rotated["token"])
+    assert rotated["token"].split("_")[2] != made["token"].split("_")[2]
+    assert {**rotated["key"], "partition": "default"} == listed
+    assert (listed["channel"], listed["scopes"], revoked["state"]) == ("shop", ["reserve"], "revoked")
+
+
+def test_the_token_of_a_rotation_stands_alone_on_standard_output(tmp_path: Path) -> None:
+    key_id = holdfast("keys", "new", "--scope", "read", cwd=tmp_path).stdout.split("_")[1]
+
+    ended = holdfast("keys", "rotate", key_id, "--until", "2020-01-01", cwd=tmp_path)
+
+    assert TOKEN.fullmatch(ended.stdout.removesuffix("\n"))
+    assert "good no more" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("change", "{}"), "Say what to change"),
+        (("change", "{}", "--scope", "admin", "--channel", "shop"), "admin is about all of them"),
+        (("change", "nobody", "--name", "x"), "There is no key 'nobody'"),
+        (("rotate", "{}", "--until", "2999-01-01"), "within 90 days"),
+        (("new", "--scope", "read", "--expires", "2020-01-01"), "must lie ahead"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_changed_of_a_key_is_refused_with_the_reason(
+    tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    key_id = holdfast("keys", "new", "--scope", "read", cwd=tmp_path).stdout.split("_")[1]
+
+    ended = holdfast("keys", *(word.format(key_id) for word in words), cwd=tmp_path)
+
+    assert ended.returncode != 0
+    assert message in ended.stderr
+
+
 def test_revoking_a_key_that_does_not_exist_is_an_error(stocked: Path) -> None:
     ended = holdfast("keys", "revoke", "nobody", cwd=stocked)
 
@@ -314,3 +372,19 @@ def test_repair_of_a_running_store_is_refused(stocked: Path) -> None:
         assert ended.returncode == 1
         assert "in use by a running Holdfast" in ended.stderr
         assert server.stop(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "nearest"),
+    [
+        (["shwo"], "show"),
+        (["channels", "statsu"], "status"),
+        (["rules", "saftey"], "safety"),
+        (["verify", "--jsno"], "--json"),
+    ],
+)
+def test_an_unknown_command_or_option_is_answered_with_the_nearest(words: list[str], nearest: str) -> None:
+    ended = CliRunner().invoke(cli, words)
+
+    assert ended.exit_code == 2
+    assert re.search(rf"Did you mean.*{nearest}", ended.output), ended.output

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from server.cli.count import Found, Job, _print_found
-from server.cli.csv.csv_import import CsvFile
+from server.cli.files.command import How
 from server.cli.shortages import as_json
 from server.domain.shortages import Elsewhere
 from server.store.repositories.shortages import Shortage
@@ -46,6 +46,7 @@ def test_given_a_count_when_it_differs_then_the_differences_are_reported_and_wri
         "A: -2, available 8",
         "Not counted, left as they are; --missing-is-none sets them to 0: 1 SKU (C)",
         "2 rows: 2 counted, 0 unchanged (counted before), 0 bad; 1 difference",
+        "0 new, 0 raised, 1 lowered, 0 to zero, 1 unchanged, 0 bad.",
     ]
     assert (shop / "diff.csv").read_text("utf-8").splitlines() == ["sku,difference,available", "A,-2,8"]
     assert on_hand(shop, "A") == {"store-b": 8, "main": 7}
@@ -141,7 +142,7 @@ def test_given_more_orders_than_there_was_time_for_when_asked_who_is_short_then_
     complete: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = Found([], [], [as_json(Shortage("A", "store-b", 3, [], complete), Elsewhere())])
-    job = Job(Path("x.csv"), CsvFile("", [], [], 0, []), [], "default", "store-b", -1, missing_is_none=False, reason="")
+    job = Job(Path("x.csv"), None, "store-b", -1, missing_is_none=False, counted_ms=-1, how=cast("How", None))
 
     _print_found(found, job)
 

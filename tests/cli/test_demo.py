@@ -34,6 +34,10 @@ def ended(folder: Path) -> "subprocess.CompletedProcess[str]":
     return holdfast("demo", "--seconds", "3", "--buyers", "60", "--seed", "7", cwd=folder)
 
 
+def test_no_lines_of_a_log_stand_between_those_of_the_demo(ended: "subprocess.CompletedProcess[str]") -> None:
+    assert re.findall(r'"(?:level|event)": ?"(?:info|request)"', ended.stdout + ended.stderr) == []
+
+
 def test_the_demo_sells_what_there_is_and_never_more(ended: "subprocess.CompletedProcess[str]", folder: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     assert "seed 7" in ended.stdout

@@ -1,35 +1,8 @@
 """``holdfast locations rename`` and ``delete``: files, counts and rules that use the old name mean the new one."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from tests.support.processes import holdfast, stop_store
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
-    stop_store(tmp_path / ".holdfast")
-
-
-def ran(shop: Path, *words: str, code: int = 0) -> str:
-    ended = holdfast(*words, cwd=shop)
-    assert ended.returncode == code, (ended.stdout, ended.stderr)
-    return str(ended.stdout + ended.stderr)
-
-
-def file(shop: Path, name: str, text: str) -> str:
-    (shop / name).write_text(text, encoding="utf-8")
-    return name
-
-
-def on_hand(shop: Path, sku: str) -> dict[str, int]:
-    shown: Any = json.loads(ran(shop, "show", sku, "--json"))
-    return {each["location"]: each["on_hand"] for each in shown["levels"]}
+from tests.support.shop_folder import file, on_hand, ran
 
 
 def test_given_files_with_the_old_name_when_it_is_renamed_then_they_mean_the_new_one(shop: Path) -> None:

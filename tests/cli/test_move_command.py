@@ -43,9 +43,9 @@ adjust;A;;2;;;;quality_control;odd
 
 def test_given_movements_of_each_kind_when_run_then_each_has_its_effect_in_order(shop: Path) -> None:
     ended = moved(shop, GOOD)
-    assert (ended.returncode, ended.stdout) == (
+    assert (ended.returncode, ended.stdout.splitlines()[0]) == (
         0,
-        "6 rows: 6 done, 0 unchanged (same file run before), 0 bad\n",
+        "6 rows: 6 done, 0 unchanged (same file run before), 0 bad",
     )
     at_main = levels(shop, "A")["main"]
     assert (at_main["on_hand"], at_main["damaged"], at_main["quality_control"]) == (23, 3, 2)
@@ -57,7 +57,7 @@ def test_given_movements_of_each_kind_when_run_then_each_has_its_effect_in_order
 def test_given_the_same_file_when_run_again_then_nothing_changes_unless_asked(shop: Path) -> None:
     text = "kind,sku,quantity\nreceive,A,5\n"
     assert moved(shop, text).returncode == 0
-    assert moved(shop, text).stdout == "1 row: 0 done, 1 unchanged (same file run before), 0 bad\n"
+    assert moved(shop, text).stdout.splitlines()[0] == "1 row: 0 done, 1 unchanged (same file run before), 0 bad"
     assert levels(shop, "A")["main"]["on_hand"] == 5
     assert moved(shop, text, "--again").returncode == 0
     assert levels(shop, "A")["main"]["on_hand"] == 10
@@ -78,9 +78,9 @@ def test_given_bad_rows_when_run_then_each_is_reported_and_the_good_ones_are_don
         "--report",
         "bad.csv",
     )
-    assert (ended.returncode, ended.stdout) == (
+    assert (ended.returncode, ended.stdout.splitlines()[0]) == (
         1,
-        "8 rows: 1 done, 0 unchanged (same file run before), 7 bad\n",
+        "8 rows: 1 done, 0 unchanged (same file run before), 7 bad",
     )
     for line in (
         "line 3: this barcode is not registered",

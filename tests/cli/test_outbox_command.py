@@ -124,7 +124,7 @@ REFUSED: Final = {
     ("done", "trendyol", "s-waits"): "s-waits is waiting",
     ("done", "trendyol", "s-none"): "must be of a command",
     ("say", "trendyol", "o", "ship", "--line", "a"): "how many pieces",
-    ("say", "trendyol", "o", "ship", "--line", "a=0"): "Expected",
+    ("say", "trendyol", "o", "ship", "--line", "a=0"): "lines[0].quantity must be a whole number from 1",
     ("say", "trendyol", "o", "ship"): "lines is required",
     ("say", "trendyol", "o", "refuse", "--line", "a=1", "--url", "x"): "does not belong to refuse",
     ("--channel", "nobody"): "channel",

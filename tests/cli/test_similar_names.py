@@ -1,35 +1,8 @@
 """Names in files and commands that are like known ones: refused with the known name, and let in with a word."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from tests.support.processes import holdfast, stop_store
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
-    stop_store(tmp_path / ".holdfast")
-
-
-def ran(shop: Path, *words: str, code: int = 0) -> str:
-    ended = holdfast(*words, cwd=shop)
-    assert ended.returncode == code, (ended.stdout, ended.stderr)
-    return str(ended.stdout + ended.stderr)
-
-
-def file(shop: Path, name: str, text: str) -> str:
-    (shop / name).write_text(text, encoding="utf-8")
-    return name
-
-
-def on_hand(shop: Path, sku: str) -> dict[str, int]:
-    shown: Any = json.loads(ran(shop, "show", sku, "--json"))
-    return {each["location"]: each["on_hand"] for each in shown["levels"]}
+from tests.support.shop_folder import file, on_hand, ran
 
 
 def test_given_look_alikes_in_a_file_when_imported_then_those_rows_are_bad_until_they_are_meant(shop: Path) -> None:
@@ -38,7 +11,7 @@ def test_given_look_alikes_in_a_file_when_imported_then_those_rows_are_bad_until
         shop, "stock.csv", "sku,on_hand,location,allow_similar\nts–1,1,main,\nTS-1,1,MAİN,\nNew,1,,\nTs-1,4,,yes\n"
     )
 
-    said = ran(shop, "import", rows, code=1)
+    said = ran(shop, "import", rows, "--yes", code=1)
 
     assert "4 rows: 2 set" in said
     assert "SKU ts–1 is not known; did you mean TS-1? If it is new, add --allow-similar" in said

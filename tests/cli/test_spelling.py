@@ -2,7 +2,6 @@
 
 import json
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,10 @@ import redis
 
 from server.store.embedded.files import DataDirectory
 from server.store.keys import Keyspace
-from tests.support.processes import Server, holdfast, stop_store
+from tests.support.processes import Server, holdfast
 
 NFC = "Şişe"
 NFD = unicodedata.normalize("NFD", NFC)
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
-    stop_store(tmp_path / ".holdfast")
 
 
 def ran(shop: Path, *words: str, code: int = 0) -> Any:
@@ -56,8 +49,9 @@ def test_given_what_a_spreadsheet_made_when_imported_then_only_those_rows_are_ba
 
     said = ended.stdout + ended.stderr
     assert "5 rows: 1 set" in ended.stdout
-    for mend in ("send 8680012345678", "enter the whole number again", "between the quotation marks", "U+FEFF"):
+    for mend in ("send 8680012345678", "enter it again, with all its digits", "between the quotation marks", "U+FEFF"):
         assert mend in said, said
+    assert "--as-written" not in said, "none of them can be meant"
     assert on_hand(shop, "Good") == {"main": 1}
 
 

@@ -17,7 +17,6 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from server.cli.csv.harmless_cells import harmless
 from server.cli.main import cli
 from server.cli.terminal import SafeConsole
 from server.domain.channels import ChannelStatus, DeadLetter
@@ -39,6 +38,7 @@ from server.domain.order_documents import (
     StockLine,
 )
 from server.domain.sources import SourceStatus, TrackedOrder, WaitingNumber
+from server.files.harmless_cells import harmless
 from server.store.command_session import OpenStore, open_store
 from server.store.documents.opening import open_documents
 from server.store.keys import ChannelKeys, Keyspace, SourceKeys
@@ -62,30 +62,42 @@ FORMULAS: Final = ("=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n=
 
 COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "allocate": (HOSTILE, NAME, "1"),
-    "barcodes import": ("barcodes.csv", "--report", "bad.csv"),
+    "backorders": (),
+    "backup": ("kept",),
+    "barcodes import": ("barcodes.csv", "--yes", "--report", "bad.csv"),
+    "barcodes add": (HOSTILE, HOSTILE, "--reason", "[/x][bold]"),
+    "barcodes list": (HOSTILE,),
+    "barcodes remove": (HOSTILE, "--reason", "[/x][bold]"),
     "barcodes scan": (HOSTILE,),
     "channels dead-letters": (NAME,),
     "channels delete-listing": ("shop", "--sku", HOSTILE),
     "channels kinds": (),
-    "channels listings": ("shop", "listings.csv", "--new", "--report", "bad.csv"),
+    "channels listings": ("shop", "listings.csv", "--new", "--yes", "--report", "bad.csv"),
+    "channels pause": (HOSTILE, "--reason", "[/x][bold]"),
     "channels reconcile": (NAME,),
     "channels remove": (NAME, "--yes"),
+    "channels resume": (HOSTILE, "--reason", "[/x][bold]"),
     "channels sign-in": (NAME,),
     "channels status": (),
     "channels unlisted": (),
-    "count": ("counted.csv", "--location", NAME, "--differences", "differences.csv"),
-    "import": ("rows.csv", "--report", "bad.csv"),
+    "config check": (),
+    "count": ("counted.csv", "--yes", "--location", NAME, "--differences", "differences.csv"),
+    "events": ("--sku", HOSTILE),
+    "history": ("--sku", HOSTILE),
+    "import": ("rows.csv", "--yes", "--report", "bad.csv"),
     "inbox": (),
     "inbox ignore": (NAME, HOSTILE),
     "inbox map": (NAME, HOSTILE, HOSTILE, HOSTILE),
     "inbox retry": (NAME, HOSTILE),
+    "keys change": (NAME, "--name", "[/x][bold]"),
     "keys list": (),
     "keys new": ("--scope", "read", "--name", "[/x][bold]"),
     "keys revoke": (NAME,),
+    "keys rotate": (NAME,),
     "locations delete": (NAME,),
-    "locations import": ("locations.csv", "--report", "bad.csv"),
+    "locations import": ("locations.csv", "--yes", "--report", "bad.csv"),
     "locations rename": (NAME, "[/x][bold]"),
-    "move": ("movements.csv", "--report", "bad.csv"),
+    "move": ("movements.csv", "--yes", "--report", "bad.csv"),
     "orders": (),
     "orders erase": (NAME, HOSTILE, "--yes"),
     "orders paper": (NAME, HOSTILE, HOSTILE, HOSTILE),
@@ -96,31 +108,47 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "outbox done": (NAME, HOSTILE),
     "outbox say": (NAME, HOSTILE, "ship", "--line", f"{HOSTILE}=1", "--tracking", HOSTILE),
     "outbox show": (NAME, HOSTILE),
+    "partitions erase": (NAME, "--yes"),
+    "partitions export": ("default", "exported"),
+    "partitions limits": (),
+    "partitions list": (),
+    "receive": (HOSTILE, "1", "--location", HOSTILE, "--reason", HOSTILE, "--once", NAME),
     "rename": (HOSTILE, "[/x][bold]"),
     "repair": (),
     "report cover": (),
     "report sales": ("--by", "channel"),
     "report velocity": (HOSTILE,),
-    "rules categories": ("categories.csv", "--report", "bad.csv"),
+    "restore": ("[/x].tar",),
+    "return": (HOSTILE, "--reason", HOSTILE),
+    "rules categories": ("categories.csv", "--yes", "--report", "bad.csv"),
     "rules replenishment": ("--sku", "[/x][bold]\u202e", "--min", "1", "--max", "2"),
     "rules safety": ("[/x][bold]\u202e", "--units", "1"),
+    "shortages": (),
     "show": (HOSTILE, "--history"),
     "sources confirm": (NAME, "--place", HOSTILE, NAME),
     "sources pull": (NAME,),
     "sources refuse": (NAME,),
     "sources status": (),
     "sources waiting": (NAME,),
+    "status": (),
+    "supply expect": (HOSTILE, HOSTILE, "1", "2030-01-01", "--reference", HOSTILE),
+    "supply forgo": (HOSTILE,),
+    "supply list": (HOSTILE,),
     "time-zone": (HOSTILE,),
     "transfers cancel": (HOSTILE,),
     "transfers list": (),
+    "transfers receive": (HOSTILE,),
+    "undo": (HOSTILE,),
     "verify": (),
 }
 """Every command that ends by itself, with hostile arguments."""
 LISTING: Final = {"inbox", "orders", "outbox"}
 """Those that list something without the name of a part behind them."""
 ALSO_JSON: Final = (
-    "channels dead-letters", "channels kinds", "channels status", "inbox", "keys list", "orders", "orders show",
-    "outbox", "show", "sources status", "sources waiting", "verify",
+    "backorders", "channels dead-letters", "channels kinds", "channels status", "channels unlisted", "events",
+    "history", "inbox", "keys list", "orders", "orders show", "outbox", "report cover", "report sales",
+    "report velocity", "shortages", "show", "sources status", "sources waiting", "status", "supply list",
+    "transfers list", "undo", "verify",
 )  # fmt: skip
 ALSO_CSV: Final = ("channels unlisted", "report cover", "report sales", "report velocity")
 FORMS: Final = {"--json": ALSO_JSON, "--csv": ALSO_CSV}
@@ -260,12 +288,9 @@ async def test_show_shows_an_order_whose_channel_looks_like_markup_and_its_json_
 
 
 def test_the_banner_shows_a_directory_with_a_hostile_name(tmp_path: Path) -> None:
-    process = start("serve", "--port", "0", "--data-dir", f"a\x1b[31m{MARKUP[:4].replace('/', '')}", cwd=tmp_path)
-    try:
+    data_dir = f"a\x1b[31m{MARKUP[:4].replace('/', '')}"
+    with start("serve", "--port", "0", "--data-dir", data_dir, cwd=tmp_path):
         wait_until(lambda: "Ctrl-C" in (tmp_path / "out").read_text(), "it serves", 30)
-    finally:
-        process.terminate()
-        process.wait(30)
     assert OBEYED.findall((tmp_path / "out").read_text() + (tmp_path / "err").read_text()) == []
     assert "a\\x1b[31m" in (tmp_path / "out").read_text()
 

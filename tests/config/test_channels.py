@@ -18,6 +18,7 @@ from server.config.channels import FIELDS, RULES, ConfiguredChannel
 from server.config.settings import PREFIX, ConfigError, load_config_file, load_settings
 from server.config.toml_tables import ChannelConfigError
 from server.domain.channels import ChannelRules, ChannelSettings
+from server.domain.mirrors import MirrorSettings
 from server.workers import Workers
 from tests.house.test_docs import CONFIGURATION, NO_DIFFERENCE, differences, read, rows
 
@@ -171,6 +172,53 @@ def test_a_channel_that_breaks_a_rule_is_refused_with_its_place_and_what_is_allo
     text: str, message: str, tmp_path: Path
 ) -> None:
     assert refusal(tmp_path, text).startswith(message) or message in refusal(tmp_path, text)
+
+
+MIRROR = MINIMAL + "[channels.my-shop.mirror]\n"
+
+
+def test_a_mirror_is_read_with_its_location_as_it_is_meant(tmp_path: Path) -> None:
+    text = MINIMAL + '[channels.my-shop.mirror]\nlocation = " hall "\nevery_s = 60'
+
+    [channel] = load(tmp_path, text)
+
+    assert channel.settings.mirror == MirrorSettings(location="hall", every_s=60.0)
+    assert load(tmp_path, MINIMAL)[0].settings.mirror is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MIRROR, "[channels.my-shop.mirror]: needs location."),
+        (MIRROR + 'location = "main"', "[channels.my-shop.mirror]: location may not be main, where your own units are"),
+        (
+            MIRROR + 'location = "hall"\ngroups = ["a\\u0007"]',
+            "[channels.my-shop.mirror]: groups must each have 1 to 64 printable bytes",
+        ),
+        (MIRROR + 'location = " "', "[channels.my-shop.mirror]: location is empty"),
+        (MIRROR + 'location = "hall"\nevery = 3', "[channels.my-shop.mirror]: there is no field 'every'"),
+        (
+            f'{MINIMAL}locations = ["main", "hall"]\n[channels.my-shop.mirror]\nlocation = "hall"',
+            "[channels.my-shop]: locations may not name hall: the channel sells what it holds there by itself.",
+        ),
+        (
+            MIRROR + 'location = "hall"\nreserve_for_others = true',
+            "[channels.my-shop]: locations must be named, without hall: its units are reserved for others",
+        ),
+        (
+            MIRROR + 'location = "hall"\n[channels.b]\nkind = "emag"\n[channels.b.mirror]\nlocation = "hall"',
+            "[channels.b.mirror]: location is that of my-shop's mirror; give it one of its own.",
+        ),
+    ],
+)
+def test_a_mirror_that_breaks_a_rule_is_refused_with_what_to_do(text: str, message: str, tmp_path: Path) -> None:
+    assert refusal(tmp_path, text).startswith(message)
+
+
+def test_in_another_partition_a_mirror_may_have_the_same_location(tmp_path: Path) -> None:
+    other = '[channels.b]\nkind = "emag"\npartition = "b"\n[channels.b.mirror]\nlocation = "hall"'
+
+    assert len(load(tmp_path, MIRROR + 'location = "hall"\n' + other)) == 2
 
 
 @pytest.mark.parametrize(
@@ -363,7 +411,8 @@ def test_every_field_of_a_channel_is_documented_with_its_default() -> None:
     assert differences([*FIELDS, *RULES], documented) == NO_DIFFERENCE
     for name, default in documented.items():
         if default:
-            assert str(defaults[name]).removesuffix(".0") == default, name
+            shown = str(defaults[name]).removesuffix(".0")
+            assert (shown.lower() if isinstance(defaults[name], bool) else shown) == default, name
 
 
 def test_every_kind_is_documented_with_all_its_options_and_credentials() -> None:

@@ -12,6 +12,7 @@ from adapters.contract.source import source_kinds
 from server.channels.connection.adapter_registry import check_source
 from server.config.settings import ConfigError, load_config_file
 from server.config.sources import FIELDS, RULES, ConfiguredSource
+from server.domain.late_numbers import LateRules
 from server.domain.sources import SourceRules
 from server.domain.sudden_changes import ChangeRules
 from server.plans import source_plans
@@ -69,6 +70,11 @@ def test_a_source_is_read_with_its_rules(tmp_path: Path) -> None:
         (MINIMAL + "pul_every_s = 3\n", "pull_every_s"),
         (MINIMAL + "pull_every_s = 0\n", "pull_every_s"),
         (MINIMAL + "[sources.erp.changes]\nfactor = 1\n", "factor"),
+        (MINIMAL + '[sources.erp.late]\nthen = "forget"\n', "then"),
+        (MINIMAL + "lead_time_days = -1\n", "lead_time_days"),
+        (MINIMAL + 'groups = [""]\n', "groups"),
+        (MINIMAL + f"groups = {['x' * 65]}\n", "groups must each have 1 to 64 printable bytes"),
+        (MINIMAL + 'groups = ["online"]\n' + OPTIONS, "those of odoo are your own"),
         ('[sources."Erp"]\nkind = "odoo"\n', "source 'Erp' must be"),
         (MINIMAL, "needs base_url"),
         (MINIMAL + OPTIONS.replace("main = 1", "main = 1, izmir = 1"), "would count twice"),
@@ -132,5 +138,8 @@ def test_every_field_of_a_source_is_documented() -> None:
     documented = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE))))
     changes = read(GUIDE).partition("\n## Which numbers wait\n")[2].partition("\n## ")[0]
 
+    late = read(GUIDE).partition("\n## Numbers that are late\n")[2].partition("\n## ")[0]
+
     assert {*FIELDS, *RULES} - documented == set()
+    assert set(LateRules.__struct_fields__) == set(re.findall(r"^\| `(\w+)` \|", late, re.MULTILINE))
     assert set(ChangeRules.__struct_fields__) == set(re.findall(r"^\| `(\w+)` \|", changes, re.MULTILINE))

@@ -66,8 +66,9 @@ def test_every_recorded_rule_is_used() -> None:
 @pytest.mark.parametrize("alert", shipped_alerts().values(), ids=shipped_alerts())
 def test_an_alert_says_how_urgent_it_is_what_it_means_and_where_its_page_is(alert: dict[str, Any]) -> None:
     assert alert["labels"]["severity"] in {"page", "ticket"}
-    assert alert["annotations"].keys() == {"summary", "description", "runbook"}
+    assert alert["annotations"].keys() == {"summary", "description", "runbook", "runbook_url"}
     assert alert["annotations"]["runbook"] == f"docs/runbooks/{alert['alert']}.md"
+    assert alert["annotations"]["runbook_url"] == f"{{{{ $externalLabels.runbooks }}}}/{alert['alert']}.md"
 
 
 # -- the runbooks

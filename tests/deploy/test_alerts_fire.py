@@ -153,6 +153,7 @@ async def test_given_a_server_and_a_publisher_when_one_fault_after_the_other_is_
                 [field] = [each for each in store.hkeys(keys.stock) if each.startswith(b"A\0")]
                 right = store.hget(keys.stock, field)
                 store.hset(keys.stock, field, bytes([right[0], right[1] + 1]) + right[2:])
+                await api.count("C", 1)  # a partition in which nothing happens is audited once a day
                 await fires(prometheus, "HoldfastDrift")
                 store.hset(keys.stock, field, right)
             await ends(prometheus, "HoldfastDrift")

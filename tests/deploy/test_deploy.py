@@ -17,7 +17,7 @@ from server.config.settings import PREFIX, Settings, load_config_file, load_sett
 from server.store.connection.required_settings import check_settings
 from tests.conftest import START, StoreClient
 from tests.deploy.test_alert_rules import exists, promtool
-from tests.support.prometheus import ROOT
+from tests.support.prometheus import ROOT, shipped_alerts
 
 DEPLOY: Final = ROOT / "deploy"
 KUBERNETES: Final = DEPLOY / "kubernetes"
@@ -111,6 +111,54 @@ def test_compose_waits_longer_than_a_drain_takes(service: str) -> None:
     grace_s = float(COMPOSE["services"][service]["stop_grace_period"].removesuffix("s"))
 
     assert grace_s > default("drain_timeout_s") + 5
+
+
+def test_compose_starts_no_store_without_a_password_and_everybody_who_asks_it_has_it() -> None:
+    services = COMPOSE["services"]
+    wanted = "${VALKEY_PASSWORD:?see the first lines}"
+
+    assert services["valkey"]["command"][-2:] == ["--requirepass", wanted]
+    assert services["valkey"]["environment"]["REDISCLI_AUTH"] == wanted
+    urls = {each["environment"]["HOLDFAST_STORE_URL"] for each in services.values() if each["image"] == "holdfast"}
+    assert urls == {f"redis://:{wanted}@valkey:6379/0"}
+    assert "deploy/.env" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
+
+
+# -- alertmanager
+
+
+def alertmanager() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "alertmanager" / "alertmanager.yaml").read_text("utf-8"))
+    return found
+
+
+def test_prometheus_sends_its_alerts_to_the_alertmanager_of_compose_and_says_where_the_runbooks_are() -> None:
+    told = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text("utf-8"))
+    [target] = told["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
+    shown = COMPOSE["services"]["runbooks"]
+
+    assert target == f"alertmanager:{COMPOSE['services']['alertmanager']['ports'][0].rpartition(':')[2]}"
+    assert told["global"]["external_labels"]["runbooks"] == f"http://{shown['ports'][0].rpartition(':')[0]}"
+    assert shown["volumes"][0].startswith("../docs/runbooks:")
+
+
+def test_alertmanager_knows_each_severity_and_names_only_alerts_that_exist() -> None:
+    text = (DEPLOY / "alertmanager" / "alertmanager.yaml").read_text("utf-8")
+    receivers = {each["name"] for each in alertmanager()["receivers"]}
+    routed = {alertmanager()["route"]["receiver"], *(each["receiver"] for each in alertmanager()["route"]["routes"])}
+
+    assert receivers == routed == {alert["labels"]["severity"] for alert in shipped_alerts().values()}
+    assert set(re.findall(r"Holdfast\w+", text)) - set(shipped_alerts()) == set()
+
+
+def test_alertmanager_understands_its_configuration() -> None:
+    if shutil.which("amtool") is None:
+        pytest.skip("amtool is not installed: apt-get install prometheus-alertmanager")
+    path = DEPLOY / "alertmanager" / "alertmanager.yaml"
+
+    done = subprocess.run(["amtool", "check-config", path], capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 # -- systemd

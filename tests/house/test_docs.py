@@ -17,7 +17,8 @@ from adapters.contract.orders import CommandName
 from adapters.contract.stock import Applied, Item, Rejected
 from server.channels.connection.adapter_registry import check
 from server.channels.inbound.taking import FAILED, UNKNOWN_THERE, UNREADABLE
-from server.config.settings import PREFIX, ConfiguredKey, Settings, load_config_file, load_settings
+from server.config.config_file import ConfiguredKey
+from server.config.settings import PREFIX, Settings, load_config_file, load_settings
 from server.domain.channel_orders import InboxReason
 from server.domain.order_documents import UNREADABLE_RETURN
 from server.store.keys import ChannelKeys, Keyspace, SourceKeys
@@ -25,6 +26,7 @@ from server.store.keys import ChannelKeys, Keyspace, SourceKeys
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = "docs/configuration.md"
 CHANNELS = "docs/channels.md"
+BY_KIND = "docs/channels"
 SIMULATED = "contract-tested against a simulator"
 DATE = r"(January|February|March|April|May|June|July|August|September|October|November|December) 20\d\d"
 REAL = "works with: run against the real server in the tests"
@@ -111,12 +113,19 @@ PAGES = [
     path.relative_to(ROOT).as_posix()
     for path in [
         ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "SECURITY.md",
         ROOT / "lua" / "README.md",
+        ROOT / "lua" / "RECORDS.md",
         ROOT / "adapters" / "README.md",
+        ROOT / "clients" / "js" / "README.md",
+        ROOT / "clients" / "python" / "README.md",
+        ROOT / "examples" / "connector" / "README.md",
+        ROOT / "examples" / "storefront" / "README.md",
         *sorted((ROOT / "docs").rglob("*.md")),
     ]
 ]
-FOLDERS = ("server", "adapters", "lua", "bench", "tests", "deploy", "docs", "examples")
+FOLDERS = ("server", "adapters", "lua", "bench", "clients", "tests", "deploy", "docs", "examples")
 
 
 def missing_paths(text: str) -> list[str]:
@@ -163,25 +172,33 @@ def test_every_path_module_and_link_of_a_page_leads_somewhere(page: str) -> None
 
 def test_an_invented_path_module_and_link_are_found() -> None:
     text = (
-        "`server/magic.py` `lua/lib/flush.lua` `python -m tests.magic` [a](magic.md) [b](api.md#magic) [](api.md#stock)"
+        "`server/magic.py` `lua/lib/flush.lua` `python -m tests.magic` [a](magic.md) [b](orders.md#magic) "
+        "[](api/stock.md#stock)"
     )
 
     assert missing_paths(text) == ["server/magic.py"]
     assert missing_modules(text) == ["tests.magic"]
-    assert broken_links("docs/channels.md", text) == ["magic.md#", "api.md#magic"]
+    assert broken_links("docs/channels.md", text) == ["magic.md#", "orders.md#magic"]
 
 
 def documented_keys(text: str) -> set[str]:
     """Read the names of the keys of the store from the tables of the map; `…:` stands for what they have in common."""
     _, _, chapter = text.partition("\n## In the store\n")
-    cells = re.findall(r"^\| (`[^|]*`) \| (?:hash|set|sorted set|stream|list) \|", chapter, re.MULTILINE)
+    cells = re.findall(r"^\| (`[^|]*`) \| (?:hash|set|sorted set|stream|list|string) \|", chapter, re.MULTILINE)
     return {name.rpartition(":")[2] for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
 
 
 def keys_of_partitions() -> set[str]:
     """Read the names of all keys from the class that makes them."""
     partition, channel = Keyspace("p"), ChannelKeys(Keyspace("p"), "NAME")
-    made = {*partition.all, partition.day_figures(0), partition.trace("SKU"), *channel.all, *channel.ordering}
+    made = {
+        *partition.all,
+        partition.day_figures(0),
+        partition.trace("SKU"),
+        partition.rate_of("KEY"),
+        *channel.all,
+        *channel.ordering,
+    }
     made |= {*SourceKeys(Keyspace("p"), "NAME").all}
     made |= {value for value in vars(partition).values() if isinstance(value, str) and value.startswith("hf:")}
     return {"DAY" if name.endswith(":0") else name.rpartition(":")[2] for name in made} - {""}
@@ -228,8 +245,8 @@ def test_a_decision_has_its_date_and_says_what_was_chosen_rejected_and_measured(
 
 def chapter_of(kind: str) -> str:
     """Cut what the guide says of one kind of channel."""
-    _, _, after = read(CHANNELS).partition(f"\n## `{kind}`\n")
-    return after.partition("\n## ")[0]
+    _, _, chapter = read(f"{BY_KIND}/{kind}.md").partition(f"# `{kind}`\n")
+    return chapter
 
 
 def blocks(language: str, text: str) -> list[str]:
@@ -254,9 +271,9 @@ def values(**fields: Any) -> Item:
 
 
 def test_every_kind_of_channel_has_its_chapter_in_the_guide_and_every_chapter_its_kind() -> None:
-    chapters = re.findall(r"^## `([^`]+)`$", read(CHANNELS), re.MULTILINE)
+    pages = [path.stem for path in (ROOT / BY_KIND).glob("*.md")]
 
-    assert differences(kinds(), chapters) == NO_DIFFERENCE
+    assert differences(kinds(), pages) == NO_DIFFERENCE
 
 
 @pytest.mark.parametrize("kind", kinds().values(), ids=kinds())
@@ -281,7 +298,7 @@ def test_only_a_kind_with_a_test_on_the_real_server_is_said_to_work_with_it(kind
 def held_against() -> dict[str, list[str]]:
     """Read by kind what it was held against: a real server, something official, a simulator only."""
     _, _, section = read(CHANNELS).partition("\n## What each kind was held against\n")
-    lines = re.findall(r"^\| \[`([^`]+)`\]\(#[^)]+\) \| (.*) \|$", section.partition("\n## ")[0], re.MULTILINE)
+    lines = re.findall(r"^\| \[`([^`]+)`\]\([^)]+\) \| (.*) \|$", section.partition("\n## ")[0], re.MULTILINE)
     return {kind: cells.split(" | ") for kind, cells in lines}
 
 
@@ -314,13 +331,15 @@ def test_what_a_kind_was_held_against_has_a_date_and_a_version_where_it_is_a_ser
         assert any(version in real for version in versions_installed(kind))
 
 
+NOT_OF_ORDERS = ("Stock", "Prices", "Read back", "Its warehouse")
 ABILITIES = (
-    "Stock", "Prices", "Read back", "Orders read", "Heard", "Returns",
+    "Stock", "Prices", "Read back", "Orders read", "Heard", "Returns", "Its warehouse",
     "`acknowledge`", "`refuse`", "`ship`", "`invoice`", "`settle_return`", "`label`",
 )  # fmt: skip
 SWITCHED_ON: dict[str, dict[str, Any]] = {
     "trendyol": {"carrier": "own"},
     "hepsiburada": {"carrier": "own", "refusal_reason_ids": {"out_of_stock": 1}},
+    "emag": {"held_warehouse_id": 7},
 }
 """Options without which a kind can less."""
 
@@ -329,7 +348,7 @@ def proven() -> tuple[list[str], dict[str, list[str]]]:
     """Read the table of abilities: its head, and by kind how each was proven."""
     _, _, section = read(CHANNELS).partition("\n## What each kind can, and how each of it was proven\n")
     [head] = re.findall(r"^\| Kind \| (.*) \|$", section.partition("\n## ")[0], re.MULTILINE)
-    rows = re.findall(r"^\| \[`([^`]+)`\]\(#[^)]+\) \| (.*) \|$", section.partition("\n## ")[0], re.MULTILINE)
+    rows = re.findall(r"^\| \[`([^`]+)`\]\([^)]+\) \| (.*) \|$", section.partition("\n## ")[0], re.MULTILINE)
     return head.split(" | "), {kind: cells.split(" | ") for kind, cells in rows}
 
 
@@ -351,8 +370,8 @@ def test_the_table_of_abilities_says_what_the_capabilities_say(kind: Kind) -> No
     intake = able.intake
     there = [True, able.takes_price, able.read_items_max > 0]
     there += [intake is not None and intake.pulls, intake is not None and intake.hears]
-    there += [intake is not None and intake.returns]
-    there += [intake is not None and name.strip("`") in intake.commands for name in ABILITIES[6:]]
+    there += [intake is not None and intake.returns, able.warehouse is not None]
+    there += [intake is not None and name.strip("`") in intake.commands for name in ABILITIES[7:]]
 
     assert [cell != "–" for cell in proven()[1][kind.name]] == there
 
@@ -367,7 +386,7 @@ def test_no_ability_is_said_to_be_proven_by_what_the_kind_was_not_held_against(k
     cells = proven()[1][kind]
 
     assert set(cells) <= allowed
-    of_orders = [cell for cell, name in zip(cells, ABILITIES, strict=True) if name not in ABILITIES[:3]]
+    of_orders = [cell for cell, name in zip(cells, ABILITIES, strict=True) if name not in NOT_OF_ORDERS]
     assert "R" not in of_orders or f"test_{kind}_orders_real.py" in tests
 
 
@@ -465,7 +484,7 @@ def test_given_the_guide_s_receiver_when_a_message_was_tampered_with_then_it_is_
 
 
 def test_the_guide_s_example_of_an_adapter_is_an_adapter() -> None:
-    _, _, section = read(CHANNELS).partition("\n## Writing a new kind\n")
+    _, _, section = read("adapters/README.md").partition("\n## Write one in ten minutes\n")
     kind: Kind = ran(blocks("python", section)[0])["ADAPTER"]
     adapter = kind.build(msgspec.convert({"base_url": "https://acme.example"}, kind.options), {"token": "made-up"})
 

@@ -18,7 +18,7 @@ LEAVES = frozenset({"server.telemetry"})
 
 _BELOW_APP = frozenset(
     f"server.{part}"
-    for part in ("domain", "schemas", "store", "service", "insight", "streams", "api", "channels", "config")
+    for part in ("domain", "schemas", "store", "service", "files", "insight", "streams", "api", "channels", "config")
 )
 
 _STORE_ROOTS = frozenset({"server.store.keys", "server.store.errors", "server.store.lua_library"})
@@ -41,18 +41,22 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.store.ledger": _store("connection"),
     "server.store.journal": _store("connection"),
     "server.store.repositories": _store("connection", "ledger", "journal"),
+    "server.store.copies": _store("connection", "ledger", "journal", "repositories"),
     "server.store.documents": _store("connection"),
     "server.store.audit": _store("connection", "journal", "repositories"),
     "server.store.embedded": _store("connection"),
     "server.store.topology": _store("connection", "ledger"),
-    "server.store.maintenance": _store("connection", "ledger", "topology", "audit"),
+    "server.store.maintenance": _store("connection", "ledger", "topology", "repositories", "audit"),
+    "server.store.backup": _store("connection", "repositories", "documents"),
     "server.store.command_session": _store("connection", "ledger", "repositories", "embedded", "topology"),
     "server.schemas": frozenset({"server.domain"}),
     "server.service": LEAVES | {"server.domain", "server.schemas", "server.store"},
+    "server.files": LEAVES
+    | {f"server.{part}" for part in ("domain", "schemas", "store", "service", "config.toml_tables")},
     "server.insight": LEAVES | {"server.domain", "server.store"},
     "server.streams": LEAVES | {"server.domain", "server.store", "server.service"},
     "server.api": LEAVES
-    | {f"server.{part}" for part in ("domain", "schemas", "store", "service", "insight", "streams")},
+    | {f"server.{part}" for part in ("domain", "schemas", "store", "service", "files", "insight", "streams")},
     "server.channels": LEAVES
     | {f"server.{part}" for part in ("channels.connection", "channels.inbound", "channels.sources", "domain", "store")}
     | {"server.config.toml_tables", "adapters.contract"},
@@ -68,18 +72,49 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"adapters.contract"},
     "server.order_parts": LEAVES
     | {"server.config", "server.channels", "server.service", "server.store", "server.domain"},
-    "server.app": LEAVES | _BELOW_APP | {"server.plans", "server.order_parts", "adapters.contract"},
+    "server.access_parts": frozenset({"server.config", "server.domain", "server.schemas", "server.api"}),
+    "server.maintenance_parts": LEAVES
+    | {"server.config", "server.insight", "server.order_parts", "server.service", "server.store", "server.domain"},
+    "server.publishing_parts": LEAVES
+    | {"server.api.http.app_state", "server.channels", "server.config", "server.configuration", "server.store"}
+    | {"server.maintenance_parts", "server.order_parts"},
+    "server.reloading": LEAVES
+    | {f"server.{part}" for part in ("access_parts", "api.http.app_state", "api.http.tls", "channels", "config")}
+    | {f"server.{part}" for part in ("configuration", "plans", "publishing_parts", "service")},
+    "server.configuration": frozenset(
+        f"server.{part}"
+        for part in (
+            "config",
+            "channels",
+            "domain",
+            "store",
+            "service",
+            "api.http.cors",
+            "api.http.tls",
+            "plans",
+            "access_parts",
+        )
+    ),
+    "server.local_api": LEAVES | {f"server.{part}" for part in ("api", "domain", "service", "store", "streams")},
+    "server.app": LEAVES
+    | _BELOW_APP
+    | {f"server.{part}" for part in ("plans", "order_parts", "access_parts", "maintenance_parts", "configuration")}
+    | {"server.publishing_parts", "server.reloading"}
+    | {"adapters.contract"},
     "server.workers": LEAVES | {"server.domain", "server.store", "server.config"},
-    "server.cli": LEAVES | (_BELOW_APP - {"server.api"}) | {"server.app", "server.order_parts", "server.workers"},
+    "server.cli": LEAVES
+    | (_BELOW_APP - {"server.api"})
+    | {f"server.{part}" for part in ("app", "local_api", "order_parts", "workers", "configuration", "reloading")},
     "server.__main__": LEAVES | {"server.cli"},
     "adapters.contract": frozenset(),
     "adapters.testing": frozenset({"adapters.contract", "server.channels", "server.domain", "server.store"}),
     "adapters": frozenset({"adapters.contract"}),
 }
-"""domain <- schemas, store <- service, insight <- streams <- api, channels <- app <- cli. Within the store: keys,
-errors, lua_library <- connection <- ledger, journal, embedded <- repositories, topology <- audit <- maintenance. Each
-part may import itself, but an adapter only its own folder. The package itself, which holds the version alone, is open
-to all."""
+"""domain <- schemas, store <- service, insight <- files, streams <- api, channels <- app <- cli. Within the store:
+keys, errors, lua_library <- connection <- ledger, journal, embedded <- repositories, topology <- audit <- maintenance;
+repositories <- copies.
+Each part may import itself, but an adapter only its own folder. The package itself, which holds the version alone, is
+open to all."""
 
 FLOORS_MAX = {"server.api": 5, "server.store": 7, "server.service": 5}
 """How many modules of a package may stand on each other: following an import down takes so many steps at most."""
@@ -268,7 +303,10 @@ def test_the_modules_that_the_rules_are_about_are_found() -> None:
         ("server.service.planted", "from server.api.http.routing import Call"),
         ("server.service.planted", "from server.insight.reports import Only"),
         ("server.cli.planted", "from server.api.http.wire import respond"),
-        ("server.cli.csv.planted", "def late():\n    from server.api.routes import ROUTES"),
+        ("server.cli.files.planted", "def late():\n    from server.api.routes import ROUTES"),
+        ("server.files.planted", "from server.cli.terminal import say"),
+        ("server.files.planted", "from server.api.http.routing import Call"),
+        ("server.service.planted", "from server.files.reader import Row"),
         ("server.schemas.planted", "from server.service.checks import InvalidError"),
         ("server.channels.connection.planted", "from server.channels.outbound.sender import Sender"),
         ("server.channels.connection.planted", "from server.channels.inbound.poller import Poller"),
@@ -435,3 +473,7 @@ def test_the_wheel_brings_the_command_and_the_licence(wheel_s_files: set[str]) -
     about = {name.partition(".dist-info/")[2] for name in wheel_s_files}
 
     assert {"entry_points.txt", "licenses/LICENSE"} <= about
+
+
+def test_the_wheel_says_that_its_packages_are_typed(wheel_s_files: set[str]) -> None:
+    assert {"server/py.typed", "adapters/py.typed", "lua/py.typed"} <= wheel_s_files

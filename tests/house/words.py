@@ -4,23 +4,27 @@ import re
 import tokenize
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
 GLOSSARY: Final[dict[str, Any]] = tomllib.loads((ROOT / "docs" / "glossary.toml").read_text("utf-8"))
-SEARCHED: Final = ("server", "adapters", "lua", "bench", "tests", "docs", "deploy", "examples")
-SINGLE_FILES: Final = ("README.md", "Makefile", "pyproject.toml", "Dockerfile")
+SEARCHED: Final = ("server", "adapters", "lua", "bench", "clients", "tests", "docs", "deploy", "examples", ".ci")
+SINGLE_FILES: Final = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile", "pyproject.toml", "Dockerfile")
 READ: Final = {".py", ".lua", ".md", ".toml", ".yaml", ".json", ".conf", ".service", ".c", ".js", ".csv", ""}
 NOT_SEARCHED: Final = (
     "docs/glossary.toml",
     "docs/decisions/",
     "docs/img/",
+    "tests/files/samples/",
     "tests/house/test_words.py",
     "package-lock.json",
+    "server/api/http/explorer/",
 )
-"""Decisions quote the words of their day; the glossary and its test have to name what they forbid."""
+"""Decisions quote the words of their day, samples those of merchants; the glossary and its test have to name theirs.
+Others' programs have words of their own."""
 
 SENTENCE_WORDS_MAX: Final = 30
 _ENDINGS: Final = ("", "s", "es", "ed", "er", "ing", "ful")
@@ -47,6 +51,8 @@ def forbidden_phrases(text: str) -> Iterator[str]:
     """Yield ``line: phrase`` for each forbidden phrase of a text, also where it runs over a line break."""
     flat, offsets = _flattened(text)
     for phrase in GLOSSARY["phrase"]:
+        if phrase.lower() not in flat:  # nearly always, and ten times as quick
+            continue
         for match in re.finditer(rf"\b{re.escape(phrase.lower())}\b", flat):
             yield f"{_line_of(offsets, match.start())}: {phrase}"
 
@@ -75,6 +81,8 @@ def _line_of(offsets: list[tuple[int, int]], place: int) -> int:
 
 def forbidden_identifiers(path: str, text: str) -> Iterator[str]:
     """Yield ``line: identifier`` for each forbidden name of a Python or Lua source."""
+    if not any(map(is_forbidden, set(re.findall(r"\w+", text)))):  # nearly always, and much quicker than tokens
+        return
     allowed = {each["name"] for each in GLOSSARY.get("allowed", []) if each["path"] == path}
     for line, name in _identifiers(path, text):
         if name not in allowed and is_forbidden(name):
@@ -90,6 +98,7 @@ def _identifiers(path: str, text: str) -> Iterator[tuple[int, str]]:
             yield from ((number, word) for word in _LUA_WORD.findall(line))
 
 
+@cache
 def is_forbidden(name: str) -> bool:
     """Return whether an identifier is, or contains, a forbidden word."""
     parts = {part.lower() for part in _PART.findall(name)}
@@ -99,6 +108,7 @@ def is_forbidden(name: str) -> bool:
     )
 
 
+@cache
 def _forms(word: str) -> set[str]:
     return {word + ending for ending in _ENDINGS}
 

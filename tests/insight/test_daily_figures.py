@@ -27,7 +27,7 @@ from server.store.ledger.ledger import Ledger
 from server.store.repositories.channels import CURSOR_LIFE_MS
 from server.store.repositories.daily_figures import Counted, FigureStore, lowest_follower
 from server.store.repositories.replenishment import ReplenishmentStore
-from tests.conftest import ON_ONE_STORE, RETENTION, StoreClient, now_ms, wait_until
+from tests.conftest import ON_ONE_OWN_STORE, ON_ONE_STORE, RETENTION, StoreClient, now_ms, wait_until
 from tests.support.feeds import feed_of
 from tests.support.figures import DAY_S, RETENTION_S, counted, crossings, raised, told_by_journal
 from tests.support.http import ROOT
@@ -47,7 +47,7 @@ from tests.support.operations import (
 from tests.support.operations import count as counting_of
 from tests.support.stores import StoreProcess
 
-KILLS: Final = 6
+KILLS: Final = [2, pytest.param(6, marks=pytest.mark.soak)]
 LOW: Final = 5
 _ids = count(1)
 
@@ -354,12 +354,15 @@ def counter(own_store: StoreProcess) -> Iterator[Callable[[], "subprocess.Popen[
         process.communicate()
 
 
+@ON_ONE_OWN_STORE
 @ON_ONE_STORE
+@pytest.mark.parametrize("kills", KILLS)
 async def test_given_a_counter_that_is_killed_again_and_again_under_load_then_each_change_is_counted_once(
     own_store: StoreProcess,
     open_batcher: Callable[..., Batcher],
     make_ledger: Callable[..., Ledger],
     counter: Callable[[], "subprocess.Popen[bytes]"],
+    kills: int,
 ) -> None:
     ledger = make_ledger(open_batcher(own_store), "killed")
     seed = random.randrange(2**32)
@@ -370,7 +373,7 @@ async def test_given_a_counter_that_is_killed_again_and_again_under_load_then_ea
         await set_low(figures)
         await stock_up(ledger)
 
-        for _ in range(KILLS):
+        for _ in range(kills):
             process = counter()
             assert process.stdout is not None
             await asyncio.to_thread(process.stdout.readline)

@@ -1,14 +1,14 @@
 """Every program that people start says with --help what it does, and does nothing else."""
 
 import ast
+import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.http import ROOT
+from tests.support.launch import run
 
 
 def name_of(file: Path) -> str:
@@ -36,8 +36,7 @@ def test_the_programs_are_found() -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_that_is_asked_for_help_says_how_it_is_used(program: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", program, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
+    ended = run(["--help"], cwd=ROOT, env=os.environ, within_s=60, module=program)
+
     assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr
     assert "usage: " in ended.stdout.lower()

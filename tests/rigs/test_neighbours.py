@@ -18,11 +18,12 @@ from tests.rigs.neighbours.registry import GROWN_MB_MAX, QUICK, Checked, Functio
 from tests.rigs.neighbours.run import run
 from tests.rigs.neighbours.table import table
 from tests.support.http import ROOT
+from tests.support.processes import ending
 from tests.support.stores import wait_until
 
 SHORT = Pace(rounds=1, alone_s=0.3, under_s=0.5, calm_s=0.1, size=0.01)
 ROWS = {row.name: row for row in all_rows()}
-CLAIMS = [("foreign", "host-and-origin"), ("shown", "order"), ("damaged", "journal")]
+CLAIMS = [("foreign", "host-and-origin"), ("shown", "order")]
 """What is checked and not timed; other tests are about the rest."""
 BROKE_OFF = "it broke off"
 
@@ -152,8 +153,8 @@ def command(*words: str, folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def test_help_names_every_row_and_what_it_does(tmp_path: Path) -> None:
-    process = command("--help", folder=tmp_path)
-    said = process.communicate(timeout=30)[0].decode()
+    with ending(command("--help", folder=tmp_path)) as process:
+        said = process.communicate(timeout=30)[0].decode()
 
     assert process.returncode == 0
     for row in ROWS.values():
@@ -161,12 +162,11 @@ def test_help_names_every_row_and_what_it_does(tmp_path: Path) -> None:
         assert all(variant in said for variant in row.variants)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.soak)])
 def test_given_a_run_that_is_broken_off_when_it_ends_then_it_leaves_no_process_and_no_file(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = command("--only", "query", "--variant", "one-SKU-alone", folder=tmp_path)
-    try:
+    with ending(command("--only", "query", "--variant", "one-SKU-alone", folder=tmp_path)) as process:
         written: list[str] = []
 
         def has_a_store() -> bool:
@@ -178,8 +178,6 @@ def test_given_a_run_that_is_broken_off_when_it_ends_then_it_leaves_no_process_a
 
         process.send_signal(number)
         said = process.communicate(timeout=60)[0].decode()
-    finally:
-        process.kill()
 
     assert process.returncode == 1
     assert "broken off" in said

@@ -17,13 +17,13 @@ from tests.rigs.rolling_upgrade.desk import Crossings, Desk, StoryEndsError
 from tests.rigs.rolling_upgrade.expected import State, expected
 from tests.rigs.rolling_upgrade.outcome import Outcome
 from tests.rigs.rolling_upgrade.records import Ask, Diary, Move, Record, Reply
-from tests.rigs.rolling_upgrade.releases import ROOT, Release, commit_of
+from tests.rigs.rolling_upgrade.releases import ROOT, Release, released
 from tests.rigs.rolling_upgrade.servers import Server, Verified
 from tests.rigs.rolling_upgrade.shelf import NEVER_PAID, received
 from tests.rigs.rolling_upgrade.table import problems, table
 from tests.support.stores import free_port, redis7_binary
 
-TAG: Final = "v0.1.0"
+VERSION: Final = "0.1.0"
 SHORT_S: Final = 28
 RUN_S: Final = 400
 FREE: Final = dict.fromkeys(("held", "committed", "fulfilled", "released", "expired", "returned"), 0)
@@ -36,11 +36,12 @@ FREE: Final = dict.fromkeys(("held", "committed", "fulfilled", "released", "expi
 @pytest.mark.timeout(RUN_S + 20)
 @pytest.mark.parametrize("store", ["valkey", "redis7"])
 def test_given_the_last_release_under_load_when_rolled_to_this_one_and_back_then_nothing_is_lost(store: str) -> None:
-    if not commit_of(TAG):
-        pytest.skip(f"the tag {TAG} is not in this clone: git fetch --tags")
+    revision = released(VERSION)
+    if not revision:
+        pytest.skip(f"{VERSION} is not in the history of this clone: git fetch --tags --unshallow")
     if store == "redis7":
         redis7_binary()
-    words = ("--from", TAG, "--seconds", str(SHORT_S), "--store", store)
+    words = ("--from", revision, "--seconds", str(SHORT_S), "--store", store)
 
     done = subprocess.run(
         [sys.executable, "-m", "tests.rigs.rolling_upgrade", *words],

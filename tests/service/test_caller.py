@@ -4,8 +4,10 @@ import re
 
 import msgspec
 
+from server.domain.key_limits import KeyLimits, Quota
 from server.domain.principal import ALL_SCOPES, Principal
 from server.service.caller import _LEDGERS_KEPT_MAX, Caller
+from server.store.ledger.limited_ledger import LimitedLedger
 from tests.support.http import ROOT
 
 SYSTEM_READS = {
@@ -32,6 +34,26 @@ async def test_given_more_keys_than_are_kept_when_all_have_asked_then_no_more_ar
     for number in range(_LEDGERS_KEPT_MAX + 5):
         assert caller_of(caller, f"k{number}").ledger.keyspace.partition == caller.partition.keyspace.partition
     assert len(caller.partition.ledgers) == 5
+
+
+async def test_given_a_key_with_limits_when_it_asks_then_its_ledger_is_kept_until_they_change(caller: Caller) -> None:
+    first, second = (KeyLimits(quota=Quota("ours", units, 0)) for units in (5, 6))
+    ours = limited(caller, first)
+
+    assert isinstance(ours.ledger, LimitedLedger)
+    assert ours.ledger is limited(caller, first).with_key("another").ledger
+    assert limited(caller, second).ledger is not ours.ledger
+    assert limited(caller, second).ledger is limited(caller, second).ledger
+
+
+async def test_given_limits_that_are_not_about_reservations_when_it_asks_then_it_has_the_usual_ledger(
+    caller: Caller,
+) -> None:
+    assert limited(caller, KeyLimits(ttl_max_s=60, requests_per_s=9)).ledger is caller_of(caller, "ours").ledger
+
+
+def limited(caller: Caller, limits: KeyLimits) -> Caller:
+    return msgspec.structs.replace(caller, principal=Principal("ours", "shop", ALL_SCOPES, limits=limits))
 
 
 def test_what_a_caller_asks_for_waits_in_its_own_queue() -> None:

@@ -65,6 +65,18 @@ async def test_given_a_sku_at_many_locations_when_it_is_named_1000_times_then_it
     assert len(weights) == places // slices.PLACES_PER_CALL
 
 
+async def test_given_a_sku_at_many_locations_when_its_sum_is_read_then_each_slice_is_read_once(
+    client: Redis, caller: Caller
+) -> None:
+    await stock_everywhere(client, caller.partition.keyspace, ["A"], names_of(2_000))
+    listed, weights = await of_sku(caller, "A", None), counted_calls(caller)
+
+    found = await of_sku(caller, "A", AvailabilityQuery(locations=False))
+
+    assert (found.available, found.counted) == (listed.available, 2_000)
+    assert len(weights) == 2_000 // slices.PLACES_PER_CALL
+
+
 async def test_given_a_sku_at_few_locations_when_it_is_named_1000_times_then_it_is_read_once_and_shown_1000_times(
     client: Redis, caller: Caller
 ) -> None:

@@ -14,7 +14,7 @@ from server.schemas.stock import CountBody
 from server.schemas.transfers import ArriveBody, ShipBody, TransferLineBody, TransferQuery
 from server.service.availability import nearby, of_sku, of_skus
 from server.service.caller import Caller
-from server.service.channels import states
+from server.service.channel_states import states
 from server.service.checks import InvalidError
 from server.service.events import events
 from server.service.expected_receipts import expect_operation, forecast

@@ -103,6 +103,25 @@ async def test_what_there_was_no_time_to_look_at_is_not_said_to_be_nowhere(
     assert sorted(found, key=str) == [None, [("depo", 2), ("izmir", 2)]]
 
 
+async def calls(client: Redis) -> int:
+    """Return how often a function was called."""
+    stats = await client.info("commandstats")
+    return sum(int(stats.get(f"cmdstat_{name}", {}).get("calls", 0)) for name in ("fcall", "fcall_ro"))
+
+
+async def test_many_channels_are_asked_together(caller: Caller, client: Redis) -> None:
+    await at(caller, ("izmir", 9))
+    for number in range(30):
+        await short(caller, f"o-{number}", channel=f"shop-{number}")
+    assert len(await elsewhere(caller)) == 30
+    before = await calls(client)
+
+    found = await elsewhere(caller)
+
+    assert found == {f"o-{number}": [("izmir", 9)] for number in range(30)}
+    assert await calls(client) - before < 20
+
+
 async def test_a_renamed_sku_is_found_under_its_new_name(caller: Caller, client: Redis) -> None:
     await at(caller, ("izmir", 4))
     await short(caller)

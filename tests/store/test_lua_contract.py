@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from server.domain.exchange import Exchange
+from server.domain.key_limits import Quota
 from server.domain.likeness import FOLD_VERSION
 from server.domain.operations import Operation, operation_types
-from server.domain.operations.reservations import Extend, Line, Order, Reserve, Return, ReturnedLine
+from server.domain.operations.reservations import Edit, Extend, Line, LineEdit, Order, Reserve, Return, ReturnedLine
 from server.domain.operations.stock import Disposition
 from server.store.ledger.codec import pack
 from server.store.lua_library import LibraryError, assemble, with_places
@@ -152,9 +153,21 @@ def test_a_new_reservation_travels_as_its_wire_says(operation: Reserve | Order) 
 
     assert fields.pop("line_count") == len(operation.lines)
     assert fields.pop("channel_lines") is False, "none is less to unpack than an empty list"
+    assert fields.pop("quota") is False, "nor has a key one, nor an order"
     assert fields == {name: getattr(operation, name) for name in fields}
     assert values[1 + head :] == ["A", "main", 2]
     assert operation.wire.index("lines") + 1 == 1 + head
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        Reserve("f", "who", "id", "web", [Line("A", "main", 2)], 5_000, quota=Quota("partner", 40, 9)),
+        Edit("f", "who", "id", "", [LineEdit(1, "", "", 2)], quota=Quota("partner", 40, 9)),
+    ],
+)
+def test_a_quota_travels_as_one_text(operation: Reserve | Edit) -> None:
+    assert decoded(pack(operation)).count("40 9 partner") == 1
 
 
 @pytest.mark.parametrize("kind", [kind for kind in operation_types().values() if not kind.wire])

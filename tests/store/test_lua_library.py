@@ -74,6 +74,7 @@ FUNCTIONS: Final = (
         "rename_sku",
         "list_reservations",
         "list_shortages",
+        "list_transfers",
         "purge_ended",
         "fill_backorders",
     ),
@@ -205,6 +206,8 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
         await run_function(client, functions("list_reservations"), keyspace, limits, page)
     await read_outlook(client, keyspace, limits, "A")
     await find_shortages(client, keyspace, limits, "", 10)
+    looked_through = msgspec.msgpack.encode(["0", 100, ["A"]])
+    await run_on_keys(client, functions("list_transfers"), keyspace.moving, limits, looked_through)
     await run_on_keys(client, functions("purge_ended"), keyspace.forgetting, forgetting, 1000)
     await publish(client, keyspace)
     await tally(client, keyspace)

@@ -21,7 +21,8 @@ SILENT_S: Final = 2.0
 _LATE_S: Final = 15.0
 _LOOK_S: Final = 0.05
 _TIME: Final = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-_NEW_ID: Final = re.compile(rb"\br[0-9a-f]{13,}")
+_NEW_ID: Final = re.compile(rb"\b[qr][0-9a-f]{13,}")
+"""Of a reservation, or of a request."""
 _VARIES: Final = re.compile(rb"(?m)^(Date|Content-Length): .*$")
 _LENGTH: Final = re.compile(rb"(?mi)^content-length: *(\d+)")
 
@@ -38,8 +39,18 @@ async def admitted(server: Server) -> AsyncIterator[RawConnection]:
     async with raw_connection(server) as connection, asyncio.timeout(30):
         await connection.send(MADE.warm_up())
         assert await connection.status() == 200
-        await asyncio.sleep(0.2)  # aiohttp's task waits for the next one only a moment after its answer
+        await rested(server)
         yield connection
+
+
+async def rested(server: Server) -> None:
+    """Wait until a server of one process has done what comes behind its answers: aiohttp waits for the next request.
+
+    Only then a connection may take the lane. Whole requests on another connection take more rounds of its event loop.
+    """
+    async with opened(server) as api:
+        for _ in range(3):
+            await api.get("/livez")
 
 
 class Outcome(msgspec.Struct):

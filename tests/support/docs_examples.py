@@ -1,20 +1,21 @@
-"""Runs the examples of docs/api.md in their order on a fresh server.
+"""Runs the examples of docs/api/ in their order on a fresh server.
 
 An example is a fenced ``http`` block with a request, and the one after it with the answer. ``--write`` puts the answers
-that came into the document:  python -m tests.support.docs_examples --write
+that came into the pages:  python -m tests.support.docs_examples --write
 """
 
 import argparse
 import asyncio
 import re
 import sys
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final
 
 import aiohttp
 import msgspec
 
+from server.api.http.api_examples import pages
 from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile
 from server.domain.order_documents import (
     Address,
@@ -29,22 +30,38 @@ from server.domain.order_documents import (
 )
 from server.domain.sources import SourceStatus, WaitingNumber
 from server.insight.daily_figures import DailyFigureCounter
+from server.insight.find_index import FindIndex
+from server.insight.find_upkeep import FindUpkeep
+from server.insight.journal_followers import JournalFollower
 from server.store.connection.connect import client, connection_pool
 from server.store.documents.kept import Paper
 from server.store.keys import ChannelKeys, Keyspace, SourceKeys
 from server.store.repositories.order_privacy import CUSTOMER_KEY
 from tests.support.feeds import feed_of
-from tests.support.http import ROOT, Api, Server, opened
+from tests.support.http import ROOT, Answer, Api, Key, Server, opened
 from tests.support.order_documents import documents_of
 
-API: Final = ROOT / "docs" / "api.md"
+API: Final = pages(ROOT / "docs" / "api")
+"""The pages in their order."""
 SHOWN: Final = ("Content-Type", "ETag", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
 """Headers of an answer that the document shows, where they are not the usual ones."""
 USUAL: Final = {"Content-Type": "application/json"}
 COUNTED: Final = ("/v1/reports", "/v1/events", "/v1/replenishment")
 """Routes that return what was counted."""
+FOUND: Final = ("/v1/skus?",)
+"""Routes that return what an index finds."""
+FOUND_OF_SKU: Final = "/barcodes"
+"""How the path of another one ends."""
 TOLD: Final = ("/v1/orders", "/v1/inbox")
 """Routes that return what channels told of orders."""
+FILE_TOKEN: Final = "FILE-TOKEN"
+"""Stands in a path for the token of the file that was sent last."""
+IMPORT_ID: Final = "IMPORT-ID"
+"""Stands in a path for the import that was made last."""
+KEY_ID: Final = "KEY-ID"
+"""Stands in a path for the API key that was made last."""
+ADMIN: Final = Key("our-own", "default")
+"""Asks about API keys, at a server of their own: the first one that is made closes a server without keys."""
 NOT_SHOWN: Final = "…"
 """The body of an answer that is too long to show."""
 CHANNEL: Final = """
@@ -84,12 +101,25 @@ CREDENTIALS: Final = {
     "TRENDYOL_SECRET": "made-up-secret",
     "ODOO_API_KEY": "made-up-key",
 }
+SECRET_KEY: Final = "bWFkZSB1cCBmb3IgdGhlIGV4YW1wbGVzIG9mIGRvY3M="
+"""Signs tokens in the examples: 32 bytes that everybody can read here."""
 _EXAMPLE: Final = re.compile(r"```http\n([A-Z]+ /.*?)```\n\n```http\n(.*?)```", re.DOTALL)
 _PASSING: Final = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"),
     (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DAY"),
     (re.compile(r"\b\d{13}-\d+\b"), "EVENT-ID"),
+    (re.compile(r'(?<=ETag: ")[0-9a-f]{16}(?=")'), "TAG"),
+    (re.compile(r"\bhfb?_[A-Za-z0-9_-]+"), "TOKEN"),
+    (re.compile(r'(?<="id": ")[a-z2-7]{12}(?=")'), "KEY"),
+    (re.compile(r'(?<="token": ")[\w-]{32}(?=")'), "TOKEN"),
+    (re.compile(r'(?<="import_id": ")[0-9a-f]{8}(?=")'), "IMPORT"),
+    (re.compile(r"\bq[0-9a-f]{13,}\b"), "REQUEST-ID"),
 )
+
+
+def whole() -> str:
+    """Return the text of all pages, in their order."""
+    return "\n".join(page.read_text("utf-8") for page in API)
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -111,11 +141,23 @@ def comparable(answer: str) -> str:
     return answer
 
 
-async def run(found: list[Example]) -> list[str]:
-    """Send all requests, in order, to one fresh server; returns the answers as a document shows them."""
-    with Server(toml=CHANNEL + SOURCE, environment=CREDENTIALS, role="api") as server:
-        async with opened(server) as api:
-            return [await _answer(server, api, example) for example in found]
+async def run(found: list[Example], through: Callable[[Server, Api], Api] = lambda _, api: api) -> list[str]:
+    """Send all requests, in order, to one fresh server; returns the answers as a document shows them.
+
+    ``through`` replaces what sends them.
+    """
+    with (
+        Server(toml=CHANNEL + SOURCE, environment=CREDENTIALS, role="api", secret_key=SECRET_KEY) as server,
+        Server(keys=[ADMIN]) as keyed,
+    ):
+        async with opened(server) as api, opened(keyed, ADMIN) as admin:
+            tokens: list[str] = []
+            usual, apis = through(server, api), {"/v1/keys": through(keyed, admin)}
+            return [await _answer(server, _asked(apis, example, usual), example, tokens) for example in found]
+
+
+def _asked(apis: Mapping[str, Api], example: Example, usual: Api) -> Api:
+    return next((api for path, api in apis.items() if example.request.split()[1].startswith(path)), usual)
 
 
 def _as_published(server: Server) -> None:
@@ -201,23 +243,44 @@ async def _as_counted(server: Server) -> None:
         await pool.aclose()
 
 
-async def _answer(server: Server, api: Api, example: Example) -> str:
+async def _as_found(server: Server) -> None:
+    """Bring the index for finding up to date, as that process does."""
+    keyspace, pool = Keyspace("default"), connection_pool(f"unix://{server.data_dir / 'store.sock'}")
+    try:
+        async with documents_of(server) as documents:
+            index = FindIndex(client(pool), documents.customer_key)
+            await JournalFollower(feed_of(client(pool), keyspace), documents, [index]).catch_up()
+            partitions, channels = ["default"], ["trendyol"]
+            await FindUpkeep(client(pool), documents, index, lambda: partitions, channels=lambda _: channels).once()
+    finally:
+        await pool.aclose()
+
+
+async def _answer(server: Server, api: Api, example: Example, tokens: list[str]) -> str:
+    """Send one; ``tokens`` of files that were sent before."""
     head, _, body = example.request.partition("\n\n")
     first, *lines = head.strip().split("\n")
     method, path = first.split(" ")
     headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
     if path.startswith("/v1/changes"):
         return await _events(api, path, headers)
+    for placeholder in (FILE_TOKEN, KEY_ID):
+        path = path.replace(placeholder, tokens[-1] if tokens else "")
+    if IMPORT_ID in path:
+        path = path.replace(IMPORT_ID, (await api.get("/v1/imports")).body["imports"][0]["import_id"])
     if path.startswith(TOLD) and (method, path) != ("POST", "/v1/orders"):
         await _as_told(server)
-    if path.startswith("/v1/channels"):
-        _as_published(server)
     if path.startswith("/v1/sources"):
         _as_read(server)
+    if path.startswith(FOUND) or path.endswith(FOUND_OF_SKU):
+        await _as_found(server)
+    if "channels" in path:
+        _as_published(server)  # just now: a report of some seconds ago says that there is no publisher
     if path.startswith(COUNTED):
         await _as_counted(server)
     raw = body.strip().encode() if body.strip() else None
     answer = await api.send(method, path, raw=raw, headers=headers)
+    tokens += _shown_once(method, path, answer)
     shown = {name: answer.headers[name] for name in SHOWN if name in answer.headers}
     kept = [f"{name}: {value}" for name, value in shown.items() if USUAL.get(name) != value]
     top = "\n".join([f"{answer.status} {HTTPStatus(answer.status).phrase}", *kept])
@@ -225,6 +288,14 @@ async def _answer(server: Server, api: Api, example: Example) -> str:
         return top + "\n"
     is_short = "json" in answer.headers["Content-Type"] and not path.startswith("/openapi")
     return f"{top}\n\n{msgspec.json.format(answer.raw, indent=2).decode() if is_short else NOT_SHOWN}\n"
+
+
+def _shown_once(method: str, path: str, answer: Answer) -> list[str]:
+    """Return what later paths name: the token of a file that was sent, the id of a key that was made."""
+    if method == "POST" and path == "/v1/keys":
+        return [answer.body["key"]["id"]]
+    is_file = method == "POST" and path.startswith("/v1/files") and answer.body.get("token")
+    return [answer.body["token"]] if is_file else []
 
 
 async def _events(api: Api, path: str, headers: dict[str, str]) -> str:
@@ -247,10 +318,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true")
     write = parser.parse_args().write
-    text = Path(API).read_text("utf-8")
-    answers = asyncio.run(run(examples(text)))
+    found = [example for page in API for example in examples(page.read_text("utf-8"))]
+    # What differs by a time alone stays as it stands: else each run would touch most of the page.
+    answers = [
+        example.answer if comparable(example.answer) == comparable(answer) else answer
+        for example, answer in zip(found, asyncio.run(run(found)), strict=True)
+    ]
     if write:
-        Path(API).write_text(rewritten(text, answers), "utf-8")
+        left = iter(answers)
+        for page in API:
+            text = page.read_text("utf-8")
+            page.write_text(rewritten(text, [next(left) for _ in examples(text)]), "utf-8")
     sys.stdout.write(f"{len(answers)} examples ran\n")
 
 

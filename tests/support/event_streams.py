@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import aiohttp
 import msgspec
+import pytest
 
 from tests.support.http import Api
 
@@ -27,6 +28,13 @@ class Stream:
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self.response = response
         self.last_id = ""
+
+    async def begin(self) -> None:
+        """Read when to come back after a disconnect, and where a stream begins that named no place."""
+        retry, *place = (await self.block()).splitlines()
+        assert retry == "retry: 1000"
+        for line in place:
+            self.last_id = line.removeprefix("id: ")
 
     async def block(self) -> str:
         """Read up to the next empty line: an event or a comment."""
@@ -64,5 +72,18 @@ async def stream(api: Api, query: str = "", last_event_id: str = "") -> AsyncIte
     async with api._session.get(api._url + CHANGES + query, headers=headers) as response:
         assert (response.status, response.headers["Content-Type"]) == (200, "text/event-stream")
         opened_stream = Stream(response)
-        assert await opened_stream.block() == "retry: 1000\n"
+        await opened_stream.begin()
         yield opened_stream
+
+
+async def closed_with(open_stream: Stream) -> dict[str, Any]:
+    """Read up to the end of a stream, and return what its last event says."""
+    async with asyncio.timeout(20):
+        event = await open_stream.event()
+        while event.name != "closed":
+            event = await open_stream.event()
+        with pytest.raises(EOFError):
+            await open_stream.block()
+        assert event.data["detail"]
+        told: dict[str, Any] = event.data
+        return told

@@ -13,7 +13,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,12 +26,17 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from yarl import URL
 
+from server.domain.principal import ApiKey, Scope
 from server.store.keys import Keyspace
+from server.store.repositories.api_key_records import encoded
+from server.store.repositories.api_keys import KEYS_HASH
 from tests.support.contract import contract
+from tests.support.launch import Process, launch
 from tests.support.stores import wait_until
+from tests.support.unread import until_read
 
 ROOT: Final = Path(__file__).parents[2]
-STARTED: Final = re.compile(r"^Holdfast \S+ at http://(\S+):(\d+)$", re.MULTILINE)
+STARTED: Final = re.compile(r"^Holdfast \S+ at https?://(\S+):(\d+)$", re.MULTILINE)
 JSON: Final = "application/json"
 MSGPACK: Final = "application/msgpack"
 PROBLEM: Final = "application/problem+json"
@@ -53,6 +57,8 @@ class Key(msgspec.Struct, frozen=True):
     id: str
     partition: str
     scopes: tuple[str, ...] = ("admin",)
+    terms: str = ""
+    """Further lines of its table."""
 
     @property
     def secret(self) -> str:
@@ -65,9 +71,10 @@ class Key(msgspec.Struct, frozen=True):
     def toml(self) -> str:
         digest = hashlib.sha256(self.secret.encode()).hexdigest()
         scopes = ", ".join(f'"{scope}"' for scope in self.scopes)
-        return (
-            f'[[keys]]\nid = "{self.id}"\nsha256 = "{digest}"\nscopes = [{scopes}]\npartition = "{self.partition}"\n\n'
+        named = (
+            f'[[keys]]\nid = "{self.id}"\nsha256 = "{digest}"\nscopes = [{scopes}]\npartition = "{self.partition}"\n'
         )
+        return f"{named}{self.terms}\n\n"
 
 
 READER: Final = Key("reader", "scopes", ("read",))
@@ -107,7 +114,7 @@ class Server:
             config.write_text("".join(key.toml() for key in keys) + toml, "utf-8")
             self._environment["HOLDFAST_CONFIG"] = str(config)
         self._prefix = prefix
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self.host = "127.0.0.1"
         self.port = 0
 
@@ -116,7 +123,7 @@ class Server:
         return f"http://{self.host}:{self.port}"
 
     @property
-    def process(self) -> "subprocess.Popen[bytes]":
+    def process(self) -> Process:
         assert self._process is not None, "the server is not started"
         return self._process
 
@@ -140,16 +147,10 @@ class Server:
         """Start it and wait until it serves; a second start after a kill keeps the port."""
         self._log_start = self._log.stat().st_size if self._log.exists() else 0
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-        command = [sys.executable, "-m", "server", "serve", "--port", str(self.port), "--data-dir", str(self.data_dir)]
+        words = ["serve", "--port", str(self.port), "--data-dir", str(self.data_dir)]
+        environment |= self._environment
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._prefix, *command],
-                cwd=ROOT,
-                env=environment | self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            self._process = launch(words, cwd=ROOT, env=environment, stdout=log, stderr=log, prefix=self._prefix)
         try:
             wait_until(self._serves, "the server serves", within_s)
         except BaseException:
@@ -223,7 +224,8 @@ class Server:
         # Maintenance counts and settles whenever it likes; it is no change of anything.
         meta = found[keys.meta]
         if isinstance(meta, dict):
-            found[keys.meta] = {name: value for name, value in meta.items() if not name.startswith(_MAINTAINED)}
+            kept = {name: value for name, value in meta.items() if not name.startswith(_MAINTAINED)}
+            found[keys.meta] = kept or "none"  # as before maintenance wrote its first field
         return found
 
     def __enter__(self) -> Self:
@@ -233,7 +235,7 @@ class Server:
         self.close()
 
 
-_MAINTAINED: Final = (b"lack", b"closed_as_of")
+_MAINTAINED: Final = (b"lack", b"closed_as_of", b"audited")
 """How the names of the fields begin that maintenance writes."""
 
 
@@ -247,6 +249,14 @@ def _value(client: Any, key: str) -> object:
             return client.xrange(key)
         case other:
             return other
+
+
+def store_key(server: Server, key: Key, **changed: Any) -> None:
+    """Write a key's record into the store, as the command does."""
+    digest = key.toml().split('sha256 = "')[1].split('"')[0]
+    record = ApiKey(id=key.id, sha256=digest, scopes=frozenset(map(Scope, key.scopes)), partition=key.partition)
+    with server.store() as store:
+        store.hset(KEYS_HASH, key.id, encoded(msgspec.structs.replace(record, **changed)))
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -370,6 +380,11 @@ class RawConnection:
     async def send(self, data: bytes) -> None:
         self._writer.write(data)
         await self._writer.drain()
+
+    async def send_apart(self, data: bytes) -> None:
+        """Send something, and wait until the server has read it."""
+        await self.send(data)
+        await until_read(self._writer)
 
     def half_close(self) -> None:
         """Close the sending side; answers can still come."""

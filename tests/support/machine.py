@@ -25,6 +25,7 @@ from server.domain.binding import Bound
 from server.domain.booked_orders import BookedLine, BookedOrder, BookedPieces, order_field
 from server.domain.exchange import Exchange, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceipt
+from server.domain.key_limits import Quota
 from server.domain.likeness import fold
 from server.domain.locations import Location
 from server.domain.operations.allocations import Allocate, AllocateMove
@@ -32,7 +33,17 @@ from server.domain.operations.base import Operation
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
 from server.domain.operations.orders import Noted, NoteOrder, Numbered
 from server.domain.operations.reservations import Commit, Edit, Fulfil, MapLines, Order, Relocate, Reserve, Return
-from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
+from server.domain.operations.stock import (
+    Adjust,
+    Bucket,
+    Count,
+    Disposition,
+    Move,
+    Receive,
+    SetBackorder,
+    Shelf,
+    TakeBack,
+)
 from server.domain.operations.transfers import Arrive, CancelTransfer, Ship
 from server.domain.order_progress import seen_of
 from server.domain.reservation import ChannelLine, ChannelPart, Reservation
@@ -70,6 +81,8 @@ UNITS_MAX: Final = 24
 SHORT_MAX: Final = 6
 """How far counters may go, and by how much an order may leave a place short: outside of here 10^15 and 10^9."""
 LIFE_MAX_S: Final = 7_200
+QUOTA: Final = b"quota\0"
+"""How a field of the hash meta begins that counts what a key with a quota holds."""
 LACKS: Final = b"lacks\0"
 """How a field of the hash meta begins that says what a place lacks."""
 _PLACES: Final[tuple[Place, ...]] = (
@@ -81,7 +94,20 @@ _LIMITS: Final = tuple(map(frozenset[str], ((), ("main",), ("depo",), ("mağaza"
 _TTLS_MS: Final = (SHORT_MS, SHORT_MS, ops.HOUR_MS, 3 * ops.HOUR_MS)
 _BUCKETS: Final = (Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY)
 _PROMISES: Final = ("reserve", "reserve", "order", "source", "source", "late", "late")
-_TAKE: Final = (Reserve, Order, Sourced, Bound, Relocate, MapLines, Edit, Adjust, Move, Allocate, AllocateMove)
+_TAKE: Final = (
+    Reserve,
+    Order,
+    Sourced,
+    Bound,
+    Relocate,
+    MapLines,
+    Edit,
+    Adjust,
+    Move,
+    TakeBack,
+    Allocate,
+    AllocateMove,
+)
 _CREATE: Final = (Receive, Count, SetBackorder, Return, Exchange)
 _TAKE_NAMES: Final = frozenset(
     ("reserve", "order", "adjust", "move", "relocate", "map_lines", "edit", "allocate", "allocate_move")
@@ -99,7 +125,7 @@ _SETTLEMENTS: Final = (
 )
 _ALLOCATIONS: Final = ("allocate", "allocate", "allocate_move")
 _CHANNELS: Final = ("shop", "pazar", "kiosk")
-_MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count", "move", "move", "backorder")
+_MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count", "move", "move", "take_back", "backorder")
 _UNKNOWN: Final = ("unknown", "unknown", "map", "map", "cancel", "fulfil", "edit")
 _NOBODY_KNOWS: Final = ("?", "¿ 2", "Paket")
 """SKUs of which there is nothing at first. The last one comes to have stock now and then, or needs none."""
@@ -135,6 +161,9 @@ _NUMBERS: Final = ("1001", "1002", "1003")
 _CONFIGURED: Final = _CHANNELS[:2]
 """The channels that orders are known of."""
 _STEPS: Final = ("cancel", "fulfil", "release", "extend", "commit", "order", "return")
+_QUOTAS: Final = (None, None, None, Quota("partner", 7, 0), Quota("reseller", 12, 4))
+"""Those of the keys that reserve; of one more, a reservation may count for one key and be edited by another."""
+_CUSTOMERS: Final = ("", "", "ayşe", "mihai")
 _EARLY: Final = ("forestall", "forestall", "after", "after")
 """Cancels and releases that come before their reservations, and those reservations."""
 _RECENT: Final = 6
@@ -584,6 +613,9 @@ class LedgerMachine(RuleBasedStateMachine):
         assert int(meta.get(b"lacking", 0)) == self.model.lacking
         assert int(meta.get(b"in_transit", 0)) == self.model.in_transit
         assert int(meta.get(b"unmapped", 0)) == self.model.unmapped
+        assert {name.decode(): int(units) for name, units in meta.items() if name.startswith(QUOTA)} == (
+            self.model.counted()
+        )
         assert {each.decode(): plain(_supply(packed)) for each, packed in supply.items()} == self.model.supplies
         assert {plain(each).decode(): set(msgspec.msgpack.decode(packed)) for each, packed in by_sku.items()} == {
             **{each.sku: self.model.supplies_of(each.sku) for each in self.model.supplies.values() if each.expected},
@@ -729,7 +761,8 @@ class LedgerMachine(RuleBasedStateMachine):
             ttl_ms = _TTLS_MS[option % len(_TTLS_MS)]
             return _as_written(ops.reserve(
                 reservation_id, *lines, ttl_ms=ttl_ms, partial=option > 4, order_ref="o" * (option == 0),
-                channel=channel, **waits,
+                channel=channel, quota=_QUOTAS[(intent.which + intent.again) % len(_QUOTAS)],
+                customer_ref=_CUSTOMERS[intent.again % len(_CUSTOMERS)], **waits,
             ), intent)  # fmt: skip
         return _as_written(
             ops.order(
@@ -759,7 +792,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if intent.kind == "forestall":
             if intent.option % 3:
                 return ops.cancel(reservation_id, reason="x" * (intent.option == 1), remember=True, key=key)
-            return ops.release(reservation_id, remember=True, key=key)
+            return ops.release(reservation_id, reason="x" * (intent.which == 1), remember=True, key=key)
         if forestalled and intent.which < 6:
             reservation_id = forestalled[-1 - intent.which % len(forestalled)]
         kind = ("reserve", "order", "source", "late")[intent.option % 4]
@@ -952,7 +985,7 @@ class LedgerMachine(RuleBasedStateMachine):
             case "commit":
                 return ops.commit(reservation_id, *named, keep=intent.which > 3, order_ref=note, key=key)
             case "release":
-                return ops.release(reservation_id, *named, key=key)
+                return ops.release(reservation_id, *named, reason=note, key=key)
             case "cancel":
                 return ops.cancel(reservation_id, *named, reason=note, key=key)
             case "return" if _names(reservation, intent):
@@ -964,7 +997,7 @@ class LedgerMachine(RuleBasedStateMachine):
             case "return":
                 return ops.take_back(reservation_id, *_returned(parts or [(1, 1)], option), reason=note, key=key)
             case _:
-                return ops.fulfil(reservation_id, *named, tracking=note, invoice_ref=note, key=key)
+                return ops.fulfil(reservation_id, *named, tracking=note, invoice_ref=note, reason=note, key=key)
 
     def _edit(self, intent: Intent, reservation_id: str, lines: int, key: str) -> Edit:
         """Set how many units some lines have: by their numbers, by their SKU, or by their SKU at a location."""
@@ -977,11 +1010,16 @@ class LedgerMachine(RuleBasedStateMachine):
             sku = of_line if drawn % 3 else _drawn(drawn)[0] if drawn else _NOBODY_KNOWS[units % 3]
             if way < 2:
                 elements.append((drawn % lines + 1, quantity))
+            elif way == 2 and known:  # more than there is: lines of one SKU are seldom raised by chance
+                elements.append((sku, units + sum(each.quantity for each in known if each.place[0] == sku)))
             else:
                 elements.append((sku, quantity) if way < 4 else (sku, quantity, _LOCATIONS[units % 3]))
         accepts = intent.option in (0, 3) and not (reservation and reservation.is_hold and intent.which)
         ttl_ms = _TTLS_MS[intent.which % 4] if intent.option == 6 else 0
-        return ops.edit(reservation_id, *elements, ttl_ms=ttl_ms, accept_shortage=accepts, key=key)
+        return ops.edit(
+            reservation_id, *elements, ttl_ms=ttl_ms, accept_shortage=accepts, key=key,
+            quota=_QUOTAS[intent.which % len(_QUOTAS)],
+        )  # fmt: skip
 
     def _relocation(self, intent: Intent, reservation_id: str, lines: int, key: str) -> Relocate:
         """Move some lines anywhere, also where they lie already; all that is reserved, or so many units."""
@@ -1050,6 +1088,11 @@ class LedgerMachine(RuleBasedStateMachine):
         if intent.kind == "adjust":
             delta = units if option < 4 else -units
             return ops.adjust(sku, _BUCKETS[option % len(_BUCKETS)], delta, location, reason="why", key=key)
+        if intent.kind == "take_back":
+            seq = max(0, self.model.seq + 2 - 5 * intent.which)
+            figures: dict[str, Any] = {str(_BUCKETS[option % len(_BUCKETS)]): units if option > 5 else -units}
+            figures |= {"on_hand": -units} if option % 2 else {}
+            return ops.undo(sku, seq, location, **figures, may_be_short=intent.which % 3 == 0, key=key)
         if intent.kind == "backorder":
             mode, on = ("preorder", "") if intent.which % 2 else ("backorder", "2030-01-01")
             return ops.backorder(sku, (0, 4, 9)[units % 3], location, mode=mode, on=on, key=key)

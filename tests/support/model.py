@@ -19,6 +19,7 @@ from server.domain.binding import Binding, Bound
 from server.domain.booked_orders import BookedOrder
 from server.domain.exchange import Exchange, Exchanged, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceipt, ExpectedReceiptChanged
+from server.domain.key_limits import Quota
 from server.domain.likeness import FOLD_VERSION, fold
 from server.domain.limits import DEFAULT_LOCATION
 from server.domain.operations.allocations import Allocate, AllocateMove
@@ -35,12 +36,23 @@ from server.domain.operations.reservations import (
     MapLines,
     Order,
     Release,
+    ReleaseBecause,
     Relocate,
     Reserve,
     Return,
 )
 from server.domain.operations.reservations import Line as WantedLine
-from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
+from server.domain.operations.stock import (
+    Adjust,
+    Bucket,
+    Count,
+    Disposition,
+    Move,
+    Receive,
+    SetBackorder,
+    Shelf,
+    TakeBack,
+)
 from server.domain.operations.transfers import Arrive, CancelTransfer, Ship
 from server.domain.reservation import UNMAPPED, UNTRACKED, Changed, ChannelLine, OpenLines, Reservation, ReservationLine
 from server.domain.sourcing import Candidate, Plan, Sourced, Wanted
@@ -210,6 +222,11 @@ class ModelReservation:
         return self.ended_as
 
     @property
+    def counted(self) -> int:
+        """How many units it counts as for a quota."""
+        return sum(line.held + line.waiting for line in self.lines if line.place[1])
+
+    @property
     def is_hold(self) -> bool:
         return self.total("held") + self.total("waiting") > 0
 
@@ -234,6 +251,7 @@ class ModelReservation:
             notes=list(self.notes),
             open=self.open,
             channel_lines=list(self.channel_lines),
+            quota=self.asked.quota.key if isinstance(self.asked, Reserve) and self.asked.quota else "",
         )
 
 
@@ -321,6 +339,7 @@ class Model:
             Extend: self._extend,
             Commit: self._commit,
             Release: self._release,
+            ReleaseBecause: self._release,
             Cancel: self._cancel,
             Fulfil: self._fulfil,
             Receive: self._receive,
@@ -328,6 +347,7 @@ class Model:
             Count: self._count,
             Return: self._return,
             Move: self._move_between,
+            TakeBack: self._take_back,
             Ship: self._ship,
             Arrive: self._arrive,
             CancelTransfer: self._cancel_transfer,
@@ -454,8 +474,10 @@ class Model:
         return known is not None and known.is_tombstone
 
     def _met(self, op: Reserve | Order, stone: ModelReservation) -> Answer:
-        """Record what comes after its cancel: it takes nothing."""
+        """Record what comes after its cancel: it takes nothing, so it counts for no quota."""
         asked = msgspec.structs.replace(op, fingerprint=f"!{op.fingerprint}")
+        if isinstance(asked, Reserve):
+            asked = msgspec.structs.replace(asked, quota=None)
         lines = []
         for wanted in op.lines:
             place = (wanted.sku, wanted.location)
@@ -769,10 +791,17 @@ class Model:
         )
 
     def _reserved(self, op: Reserve | Order, granted: list[int], missing: Sequence[int] = ()) -> Answer:
+        if isinstance(op, Reserve) and op.quota:
+            there = zip(op.lines, granted, missing or [0] * len(granted), strict=True)
+            units = sum(units + waits for line, units, waits in there if line.location != NOWHERE)
+            over = self.over_quota(op.quota, op.customer_ref, units, "")
+            if over:
+                return over
         deadline_ms = self.now_ms + op.ttl_ms if isinstance(op, Reserve) else 0
         reservation = ModelReservation(op, self.now_ms, deadline_ms, 0, [], notes=self.next_notes, open=self.next_open)
         if op.channel_lines:
             reservation.channel_lines = list(op.channel_lines)
+        if op.channel_lines or (isinstance(op, Reserve) and op.quota):
             reservation.open = reservation.open or OpenLines("", [], bound=True)
         self.next_notes = []
         self.reservations[op.reservation_id] = reservation
@@ -798,6 +827,34 @@ class Model:
         if op.fingerprint:
             self.first_answers[op.reservation_id] = answer
         return answer
+
+    def counted(self) -> dict[str, int]:
+        """The counters of quotas: what is held, or waited for, of each key and of each of its customers."""
+        found: Counter[str] = Counter()
+        for each in self.reservations.values():
+            if isinstance(each.asked, Reserve) and each.asked.quota and each.counted:
+                name = f"quota\0{each.asked.quota.key}"
+                found[name] += each.counted
+                if each.asked.customer_ref:
+                    found[f"{name}\0{each.asked.customer_ref}"] += each.counted
+        return dict(found)
+
+    def over_quota(self, quota: Quota, customer: str, units: int, state: str) -> Refused | None:
+        """Refuse so many units more, where a key or its customer would hold too many."""
+        if self._lacking_room(quota, customer, units):
+            self.expire(self.now_ms)
+        short = self._lacking_room(quota, customer, units)
+        return Refused("quota_exceeded", state, [short]) if short else None
+
+    def _lacking_room(self, quota: Quota, customer: str, units: int) -> LineRefusal | None:
+        counted, name = self.counted(), f"quota\0{quota.key}"
+        limits = [("key", name, quota.units_max)]
+        limits += [("customer", f"{name}\0{customer}", quota.customer_units_max)] if customer else []
+        for what, each, most in limits:
+            left = most - counted.get(each, 0)
+            if most and units > max(0, left):
+                return LineRefusal(0, "", "", units, left, what, "", 0, most)
+        return None
 
     def _unstocked_line(self, op: Reserve | Order, wanted: WantedLine) -> ModelLine:
         line = ModelLine((wanted.sku, ""), wanted.quantity, wanted.quantity, 0, 0, 0, 1)
@@ -935,6 +992,9 @@ class Model:
             return refusal
         if not (edited.raises or edited.cuts or op.ttl_ms):
             return self._changed(reservation, [])
+        over = self._edit_over_quota(reservation, edited, op) if was_hold else None
+        if over:
+            return over
         if op.ttl_ms:
             latest_ms = reservation.created_ms + self.life_max_ms
             reservation.deadline_ms = max(reservation.deadline_ms, min(self.now_ms + op.ttl_ms, latest_ms))
@@ -942,6 +1002,20 @@ class Model:
         touched += [self._gain(reservation, each, was_hold=was_hold) for each in edited.raises]
         self._settle(reservation, "", touched)
         return self._changed(reservation, touched)
+
+    def _edit_over_quota(self, reservation: ModelReservation, edited: Edited, op: Edit) -> Refused | None:
+        if not isinstance(op.quota, Quota):
+            return None
+        growth = sum(each.units for each in edited.raises if each.place[1] and not each.is_owed)
+        for number, units in edited.cuts.items():
+            if reservation.lines[number - 1].place[1]:
+                growth -= units["held"] + units["waiting"]
+        if growth <= 0:
+            return None
+        asked = reservation.asked
+        if not isinstance(asked, Reserve) or asked.quota is None or asked.quota.key != op.quota.key:
+            return Refused("quota_exceeded", reservation.state, [LineRefusal(0, "", "", growth, 0, "key")])
+        return self.over_quota(op.quota, asked.customer_ref, growth, reservation.state)
 
     def _lose(self, line: ModelLine, units: Counter[str]) -> Place:
         self._move(line.place, held=-units["held"], committed=-units["committed"])
@@ -1494,6 +1568,29 @@ class Model:
         self._move((op.sku, op.location), **deltas)
         return self._stock_changed(op)
 
+    def _take_back(self, op: TakeBack) -> Answer:
+        place, stock = (op.sku, op.location), self.stock.get((op.sku, op.location))
+        if not stock:
+            return Refused("unknown_sku", "", [LineRefusal(1, *place, 0, 0)])
+        names = ("on_hand", "damaged", "quality_control", "safety")
+        deltas = {name: getattr(op, name) for name in names}
+        if op.on_hand and stock.counted:
+            after = [seq for seq, _ in stock.counted.since(op.seq)]
+            if stock.counted.seq > op.seq or after:
+                return Refused("counted_since", "", [])
+        for name, delta in deltas.items():
+            there = getattr(stock, name)
+            if delta < 0 and there + delta < 0:
+                return Refused("exceeds_remaining", "", [LineRefusal(1, *place, -delta, there)])
+        units = op.on_hand - op.damaged - op.quality_control - op.safety
+        beyond = self._out_of_range("", (1, place, abs(units), deltas))
+        if beyond:
+            return beyond
+        if units < 0 and stock.available + units < 0 and not op.may_be_short:
+            return Refused("out_of_stock", "", [LineRefusal(1, *place, -units, max(0, stock.available))])
+        self._move(place, **deltas)
+        return self._stock_changed(op)
+
     def _count(self, op: Count) -> Answer:
         place, on_hand = (op.sku, op.location), op.on_hand
         stock = self.stock.get(place)
@@ -1809,7 +1906,7 @@ class Model:
         ]
 
     def _stock_changed(
-        self, op: Receive | Adjust | Count | Move | SetBackorder | Allocate | AllocateMove
+        self, op: Receive | Adjust | Count | Move | TakeBack | SetBackorder | Allocate | AllocateMove
     ) -> StockChanged:
         self._fill()
         return StockChanged(replayed=False, level=self.shown((op.sku, op.location)))

@@ -21,6 +21,7 @@ from server.domain.answers import (
 from server.domain.binding import Binding, Bound
 from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceiptChanged
+from server.domain.key_limits import Quota
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.base import Operation, fingerprint
 from server.domain.operations.batches import NoteBatch
@@ -40,6 +41,7 @@ from server.domain.operations.reservations import (
     MapLines,
     Order,
     Release,
+    ReleaseBecause,
     Relocate,
     Reserve,
     Return,
@@ -55,6 +57,7 @@ from server.domain.operations.stock import (
     Receive,
     SetBackorder,
     Shelf,
+    TakeBack,
 )
 from server.domain.operations.transfers import Arrive, ArrivedLine, CancelTransfer, Ship, TransferItem
 from server.domain.reservation import Changed
@@ -84,6 +87,7 @@ AnOperation = (
     | Adjust
     | Count
     | Move
+    | TakeBack
     | Ship
     | Arrive
     | CancelTransfer
@@ -140,6 +144,7 @@ def reserve(
     customer_ref: str = "",
     flags: Iterable[str] = (),
     backorder: bool = False,
+    quota: Quota | None = None,
 ) -> Reserve:
     return sealed(
         Reserve(
@@ -154,6 +159,7 @@ def reserve(
             customer_ref=customer_ref,
             flags=list(flags),
             backorder=backorder,
+            quota=quota,
         )
     )
 
@@ -192,7 +198,11 @@ def commit(
     return sealed(Commit("", "tester", reservation_id, key, _parts(parts), keep, order_ref))
 
 
-def release(reservation_id: str, *parts: tuple[int | str, int], remember: bool = False, key: str = "") -> Release:
+def release(
+    reservation_id: str, *parts: tuple[int | str, int], reason: str = "", remember: bool = False, key: str = ""
+) -> Release:
+    if reason:
+        return sealed(ReleaseBecause("", "tester", reservation_id, key, _parts(parts), remember, reason))
     return sealed(Release("", "tester", reservation_id, key, _parts(parts), remember))
 
 
@@ -208,15 +218,16 @@ def fulfil(
     tracking: str = "",
     carrier: str = "",
     invoice_ref: str = "",
+    reason: str = "",
     key: str = "",
 ) -> Fulfil:
-    return sealed(Fulfil("", "tester", reservation_id, key, _parts(parts), tracking, carrier, invoice_ref))
+    return sealed(Fulfil("", "tester", reservation_id, key, _parts(parts), tracking, carrier, invoice_ref, reason))
 
 
-def relocate(reservation_id: str, *moves: tuple[int, int, str], key: str = "") -> Relocate:
+def relocate(reservation_id: str, *moves: tuple[int, int, str], reason: str = "", key: str = "") -> Relocate:
     """Move (line, quantity, to); a quantity of 0 means all that the line has reserved."""
     lines = [LineRelocation(line, quantity, to) for line, quantity, to in moves]
-    return sealed(Relocate("", "tester", reservation_id, key, lines))
+    return sealed(Relocate("", "tester", reservation_id, key, lines, reason))
 
 
 def map_lines(reservation_id: str, *lines: tuple[int, str] | tuple[int, str, str], key: str = "") -> MapLines:
@@ -230,6 +241,7 @@ def edit(
     ttl_ms: int = 0,
     accept_shortage: bool = False,
     key: str = "",
+    quota: Quota | None = None,
 ) -> Edit:
     """Each line is (number or SKU, quantity), or (SKU, quantity, location)."""
     edits = [
@@ -238,7 +250,7 @@ def edit(
         else LineEdit(line[0], "", "", line[1])
         for line in lines
     ]
-    return sealed(Edit("", "tester", reservation_id, key, edits, ttl_ms, accept_shortage))
+    return sealed(Edit("", "tester", reservation_id, key, edits, ttl_ms, accept_shortage, 0, quota or False))
 
 
 def take_back(
@@ -367,6 +379,22 @@ def receive_expected(
 
 def adjust(sku: str, bucket: Bucket, delta: int, location: str = "main", *, reason: str = "", key: str = "") -> Adjust:
     return sealed(Adjust("", "tester", key, sku, location, bucket, delta, reason))
+
+
+def undo(
+    sku: str,
+    seq: int,
+    location: str = "main",
+    *,
+    on_hand: int = 0,
+    damaged: int = 0,
+    quality_control: int = 0,
+    safety: int = 0,
+    may_be_short: bool = False,
+    key: str = "",
+) -> TakeBack:
+    figures = (on_hand, damaged, quality_control, safety)
+    return sealed(TakeBack("", "tester", key, sku, location, seq, *figures, may_be_short, "undo"))
 
 
 def count(

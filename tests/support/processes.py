@@ -4,17 +4,20 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 
+from tests.support.launch import Process, launch, run
 from tests.support.stores import wait_until
 
 END_S = 60.0
+P = TypeVar("P", bound=Process)
 _ADDRESS = re.compile(r"^Holdfast \S+ at (http://\S+)$", re.MULTILINE)
 
 
@@ -26,30 +29,49 @@ def environment(**settings: str) -> dict[str, str]:
 
 def holdfast(*words: str | Path, cwd: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end; keyword arguments become environment variables."""
-    return subprocess.run(
-        [sys.executable, "-m", "server", *map(str, words)],
-        cwd=cwd,
-        env=environment(**settings),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=END_S,
-        check=False,
-    )
+    return run([str(word) for word in words], cwd=cwd, env=environment(**settings), within_s=END_S)
 
 
-def start(*words: str | Path, cwd: Path, **settings: str) -> "subprocess.Popen[bytes]":
-    """Start a command; what it prints goes to ``out`` and ``err`` in ``cwd``."""
+def good(ended: "subprocess.CompletedProcess[str]") -> str:
+    """Return what a command printed that must have done what it should."""
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def refused(ended: "subprocess.CompletedProcess[str]") -> str:
+    """Return why a command refused, which it must have, as one line."""
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    return " ".join(ended.stderr.split())
+
+
+@contextmanager
+def ending(process: P) -> Iterator[P]:
+    """End a process with the block if it still runs, and wait for it: also where the test fails.
+
+    It is asked to end first, as a server that is killed leaves its store.
+    """
+    with process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(END_S)
+            finally:
+                process.kill()
+
+
+@contextmanager
+def start(*words: str | Path, cwd: Path, **settings: str) -> Iterator[Process]:
+    """Run a command for the block; what it prints goes to ``out`` and ``err`` in ``cwd``."""
+    with ending(_started(*words, cwd=cwd, **settings)) as process:
+        yield process
+
+
+def _started(*words: str | Path, cwd: Path, **settings: str) -> Process:
     with (cwd / "out").open("wb") as out, (cwd / "err").open("wb") as err:
-        return subprocess.Popen(
-            [sys.executable, "-m", "server", *map(str, words)],
-            cwd=cwd,
-            env=environment(**settings),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            start_new_session=True,
-        )
+        words_given = [str(word) for word in words]
+        return launch(words_given, cwd=cwd, env=environment(**settings), stdout=out, stderr=err, session=True)
 
 
 class Server:
@@ -62,7 +84,7 @@ class Server:
         self.address = ""
 
     def __enter__(self) -> Self:
-        self.process = start(*self._words, cwd=self._cwd, **self._settings)
+        self.process = _started(*self._words, cwd=self._cwd, **self._settings)
         try:
             wait_until(lambda: self.process.poll() is not None or bool(self.address_printed()), "the server serves")
             assert self.process.poll() is None, f"it ended instead:\n{self.errors()[-2000:]}"

@@ -155,6 +155,7 @@ class RandomRequests:
             ("GET", "http://localhost/v1/availability/A"),
             ("GET", "//v1/availability/A"),
             ("OPTIONS", "*"),
+            ("OPTIONS", "/v1/reservations"),
             ("post", "/v1/reservations"),
         )
         method, path = self._random.choice(choices)
@@ -266,6 +267,7 @@ class RandomRequests:
              "Expect: else", "Content-Encoding: identity", "Content-Encoding: gzip", "If-None-Match: *",
              'If-None-Match: W/"1-1"', "User-Agent: test", "X-Forwarded-For: 203.0.113.9", "Origin: https://evil.example",
              "Sec-Fetch-Site: cross-site", "Via: 1.1 cache", "Cookie: a=b", "TE: trailers", "Upgrade: h2c",
+             "X-Request-Id: of-the-caller", "X-Request-Id: no id", "X-Request-Id: " + "x" * 129, "X-Request-Id:",
              "X-Long: " + "x" * 3000, "X-Empty:", "X-Spaces:   a  b  ", "Range: bytes=0-1"],
             self._random.randint(1, 3),
         )  # fmt: skip

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import structlog
 from aiohttp import web
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from server.telemetry import logs
 
@@ -282,6 +284,23 @@ async def test_requests_are_not_logged_one_by_one() -> None:
 )
 def test_a_text_keeps_its_meaning_and_loses_its_secret(text: str, expected: str) -> None:
     assert logs.redact(text) == expected
+
+
+FRAGMENTS = (
+    "hf_abc2_x", "HF_abc2_x", "_", "-", "Authorization", "Authorization,", "Cookie", "Bearer", "Basic", "abcdefgh",
+    "redis", "https", "://", "user@", "client_secret", "api-key", "TOKEN", "=", ":", ",", '"', "'", "b'",
+    " ", "\n", "\u3000", "/", "é", "ſ",
+)  # fmt: skip
+
+
+@settings(max_examples=1_000)
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=6).map("".join))
+def test_a_text_that_is_not_looked_through_is_one_that_no_rule_changes(text: str) -> None:
+    changed = text
+    for pattern, replacement in logs._TEXT_RULES:
+        changed = pattern.sub(replacement, changed)
+
+    assert logs.redact(text) == changed
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import msgspec
 from aiohttp import web
 
 from server.api.http.wire import BodyDecoder
+from server.domain.field_faults import Looks
 from server.schemas.batches import FaultyReservation, NamedReservation, ReadReservations, ReservationsApart
 from server.schemas.reservations import ReserveBody
 from server.service.checks import InvalidError, check_reservation_id
@@ -32,17 +33,21 @@ class ReservationsDecoder(BodyDecoder):
 
         """
         try:
-            return super().decode(request, raw)
+            return self.first_look(request, raw)
         except msgspec.ValidationError:
             frame: ReservationsApart = _frames.decode(request, raw)
-            return ReadReservations([_element(request, bytes(each)) for each in frame.reservations])
+            looks = Looks()  # of all elements together, so that many faulty ones take no longer than one
+            return ReadReservations([_element(request, bytes(each), looks) for each in frame.reservations])
 
 
-def _element(request: web.Request, raw: bytes) -> ReserveBody | FaultyReservation:
+def _element(request: web.Request, raw: bytes, looks: Looks) -> ReserveBody | FaultyReservation:
     try:
-        element: ReserveBody = _elements.decode(request, raw)
+        element: ReserveBody = _elements.first_look(request, raw)
     except msgspec.ValidationError as error:
-        return FaultyReservation(error, _sent(request, raw), _id_of(request, raw))
+        seen = _elements.second_look(request, raw, error, looks)
+        # What holds the elements was read whole, so that each is what its media type says.
+        fault = seen if isinstance(seen, msgspec.ValidationError) else error
+        return FaultyReservation(fault, _sent(request, raw), _id_of(request, raw))
     return element
 
 
@@ -56,7 +61,7 @@ def _sent(request: web.Request, raw: bytes) -> bytes:
 
 def _id_of(request: web.Request, raw: bytes) -> str:
     try:
-        named: NamedReservation = _names.decode(request, raw)
+        named: NamedReservation = _names.first_look(request, raw)
     except msgspec.ValidationError:
         return ""
     try:

@@ -21,6 +21,7 @@ from aiohttp.http import HttpRequestParser, RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from server.api.http.app_state import AppState
+from server.api.http.copied_answers import answering_copied
 from server.api.http.express_requests import ExpressAnswer, Lane
 from server.api.http.front_door import Connection
 from server.api.http.large_answers import PIECE_BYTES
@@ -55,7 +56,7 @@ def connections(state: AppState, routes: list[Route], *, wanted: bool) -> Callab
     # A traced request has a span around it, which is of the ordinary way.
     is_on = wanted and not reason and state.tracing is None
     HTTP_EXPRESS_LANE.set(is_on)
-    return partial(ExpressConnection, lane=Lane(state, routes)) if is_on else Connection
+    return partial(ExpressConnection, lane=Lane(state, routes, answering_copied)) if is_on else Connection
 
 
 def _why_off() -> str:
@@ -127,16 +128,20 @@ class ExpressConnection(Connection):
         if self._manager is not None:
             self._manager.requests_count += 1
         TALLY.express += 1
+        if type(answer) is ExpressAnswer and len(answer.body) <= PIECE_BYTES and self.transport is not None:
+            self.transport.write(answer.head() + answer.body)
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+            return True
         self._is_express = self._request_in_progress = True
         task = _task(self._serve(answer), self._loop)
         if self._is_express:  # an eager task may be done
             self._answering = task
         return True
 
-    async def _serve(self, answering: Awaitable[ExpressAnswer]) -> None:
+    async def _serve(self, answering: ExpressAnswer | Awaitable[ExpressAnswer]) -> None:
         closes = True
         try:
-            answer = await answering
+            answer = answering if isinstance(answering, ExpressAnswer) else await answering
             transport = self.transport
             if transport is None or transport.is_closing():
                 return  # the caller has left

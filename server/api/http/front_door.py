@@ -12,13 +12,25 @@ from collections.abc import Callable, Coroutine
 from functools import lru_cache
 from typing import Any, Final, cast
 
+import msgspec
 import structlog
 from aiohttp import web
-from aiohttp.hdrs import SERVER
+from aiohttp.hdrs import METH_OPTIONS, SERVER
 from aiohttp.http_exceptions import HttpProcessingError
 
 from server.api.http.refusal_pace import RefusalPace
-from server.api.http.wire import PROBLEM_TYPE, RETRY_AFTER_S, SERVER_NAME, json_encode, respond_problem, unreadable
+from server.api.http.request_ids import REQUEST_ID, new_request_id, request_id_of
+from server.api.http.wire import (
+    ANY_METHOD,
+    PROBLEM_TYPE,
+    RETRY_AFTER_S,
+    SERVER_NAME,
+    WHOLE_SERVER,
+    json_encode,
+    options_answer,
+    respond_problem,
+    unreadable,
+)
 from server.service.problems import problem
 from server.telemetry.metrics import HTTP_CONNECTIONS, HTTP_CONNECTIONS_CLOSED
 
@@ -73,7 +85,7 @@ class Connection(web.RequestHandler):
             super().connection_made(transport)
             return
         self._force_close = True  # what it sends is not read
-        stream.write(self._door.full)
+        stream.write(_full(self._door.connections_max))
         stream.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -99,7 +111,7 @@ class Connection(web.RequestHandler):
             sent = problem("internal_error")
         if request.writer.output_size > 0:
             raise ConnectionError("a part of another answer was sent already")
-        response = respond_problem(sent)
+        response = respond_problem(sent, request=request)
         response.force_close()
         return response
 
@@ -109,9 +121,14 @@ class Connection(web.RequestHandler):
         """Send an answer. Those that aiohttp makes itself, such as to CONNECT, become problems."""
         # First what costs little: to ask for a class of exceptions takes as long as ten other checks.
         if type(resp) is not web.Response and isinstance(resp, web.HTTPException):
-            resp = respond_problem(problem("not_found"))
-            resp.force_close()
+            if request.method == METH_OPTIONS and request.raw_path == WHOLE_SERVER:
+                resp = options_answer(ANY_METHOD)
+            else:
+                resp = respond_problem(problem("not_found"), request=request)
+                resp.force_close()
         resp.headers[SERVER] = SERVER_NAME  # aiohttp would name its own version, and Python's
+        if REQUEST_ID not in resp.headers:
+            resp.headers[REQUEST_ID] = request_id_of(request.headers)
         if not self.admitted and resp.status in _REFUSED and (delay_s := self._door.pace.delay_s()):
             return self._finish_late(request, resp, start_time, delay_s)
         return super().finish_response(request, resp, start_time)
@@ -143,7 +160,7 @@ class FrontDoor:
     ) -> None:
         self._server = server
         self._connection = connection
-        self._max = connections_max
+        self.connections_max = connections_max
         self._per_address_max = per_address_max
         self._first_request_s = first_request_s
         self._loop = asyncio.get_running_loop()
@@ -153,7 +170,6 @@ class FrontDoor:
         self._by_address: Counter[str] = Counter()
         self._turned_away: Counter[str] = Counter()
         self._said_s = -LOG_EVERY_S
-        self.full = _full(connections_max)
         self.pace = RefusalPace()
 
     def __call__(self) -> Connection:
@@ -165,7 +181,7 @@ class FrontDoor:
         if 0 < self._per_address_max <= self._by_address[connection.address]:
             self._turn_away("address")
             return False
-        if len(self._open) >= self._max:
+        if len(self._open) >= self.connections_max:
             oldest = next(iter(self._newcomers), None)
             self._turn_away("full" if oldest is None else "newcomer")
             if oldest is None:
@@ -227,7 +243,7 @@ class FrontDoor:
             self._said_s = self._loop.time()
             log.warning(
                 "connections_limit_met",
-                connections_max=self._max,
+                connections_max=self.connections_max,
                 per_address_max=self._per_address_max,
                 without_a_request=len(self._newcomers),
                 turned_away=dict(self._turned_away),
@@ -241,9 +257,11 @@ def _full(connections_max: int) -> bytes:
         f"The server has all of its {connections_max:,} connections, or you have all that one address may have."
         " Close those that you do not use, and try again."
     )
-    body = json_encode(problem("overloaded", detail))
+    request_id = new_request_id()
+    body = json_encode(msgspec.structs.replace(problem("overloaded", detail), request_id=request_id))
     head = (
-        f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {PROBLEM_TYPE}\r\nContent-Length: {len(body)}\r\n"
+        f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {PROBLEM_TYPE}\r\n{REQUEST_ID}: {request_id}\r\n"
+        f"Content-Length: {len(body)}\r\n"
         f"Retry-After: {RETRY_AFTER_S}\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body

@@ -5,6 +5,7 @@ past the ledger, and bulk requests, whose cost is this process's.
 """
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from enum import Enum
@@ -24,6 +25,7 @@ class Share(Enum):
     REPORTS = "reports and listings"
 
 
+_WAIT_MIN: Final = 0.5
 _COUNTED_AS: Final = {Share.BULK: Reason.BULK, Share.REPORTS: Reason.REPORTS}
 
 
@@ -44,7 +46,7 @@ class KeyShares:
     at_once
         How many of them a key has running.
     wait_s
-        How long a further one waits.
+        How long a further one waits at most, and half as long at least.
 
     """
 
@@ -69,7 +71,7 @@ class KeyShares:
             None came in time. Nothing happened.
 
         """
-        who = principal.partition, principal.actor
+        who = principal.partition, principal.key
         share = self._shares.get(who)
         if share is None:
             share = self._shares[who] = _InUse(asyncio.Semaphore(self._at_once))
@@ -87,7 +89,9 @@ class KeyShares:
 
     async def _entered(self, room: asyncio.Semaphore, who: tuple[str, str]) -> None:
         try:
-            async with asyncio.timeout(self._wait_s):
+            # Not all as long: those that came together would be refused together, and hold others up meanwhile.
+            wait_s = self._wait_s * random.uniform(_WAIT_MIN, 1.0)  # noqa: S311  # spreads them, no secret
+            async with asyncio.timeout(wait_s):
                 await room.acquire()
         except TimeoutError:
             refused(_COUNTED_AS[self._kind], *who)

@@ -4,6 +4,7 @@ from typing import Final
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.hdrs import METH_HEAD
 
 from server.telemetry.unsent_answers import PENDING
 
@@ -20,11 +21,12 @@ class LargeAnswer(web.Response):
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Note the connection that it goes to."""
         self._connection = request.protocol
+        self._has_body = request.method != METH_HEAD
         return await super().prepare(request)
 
     async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002  # aiohttp's signature
         """Write the body, a piece at a time."""
-        body = memoryview(self.body if isinstance(self.body, bytes) else b"")
+        body = memoryview(self.body if isinstance(self.body, bytes) and self._has_body else b"")
         try:
             for start in range(0, len(body), PIECE_BYTES):
                 PENDING.set(self._connection, len(body) - start)

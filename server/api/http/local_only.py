@@ -7,7 +7,7 @@ the name in ``Host``, the page in ``Origin`` and ``Sec-Fetch-Site``. A proxy in 
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from multidict import CIMultiDictProxy, istr
 
@@ -30,15 +30,19 @@ _WAY_OUT: Final = (
 )
 
 
-def why_not_local(headers: CIMultiDictProxy[str]) -> str:
-    """Say why a request cannot come from a program of this machine; empty where it can. Nothing of it is echoed."""
+def why_not_local(headers: CIMultiDictProxy[str], connection: Any) -> str:
+    """Say why a request cannot come from a program of this machine; empty where it can. Nothing of it is echoed.
+
+    ``connection``: aiohttp's, which knows whether this server speaks TLS, and so how its own pages are called.
+    """
     host = headers.get(_HOST, "")
     is_local = _is_local(host)
     if is_local and headers.keys().isdisjoint(_TELLING):  # a program, in one call: this runs for every request
         return ""
     if not is_local:
         return "`Host` must be localhost, 127.0.0.1 or [::1]."
-    if any(origin.lower() != f"http://{host.lower()}" for origin in headers.getall(_ORIGIN, ())):
+    own = f"{'https' if _speaks_tls(connection) else 'http'}://{host.lower()}"
+    if any(origin.lower() != own for origin in headers.getall(_ORIGIN, ())):
         return "`Origin` names a web page of another server."
     if any(site not in _OWN_PAGES for site in headers.getall(_FETCH_SITE, ())):
         return "`Sec-Fetch-Site` names a web page of another server."
@@ -51,6 +55,11 @@ def why_not_local(headers: CIMultiDictProxy[str]) -> str:
 def stranger(reason: str) -> Problem:
     """Make the problem of a request that a server without keys does not take, for a reason of :func:`why_not_local`."""
     return problem("local_only", f"{reason} {_WAY_OUT}")
+
+
+def _speaks_tls(connection: Any) -> bool:
+    transport = connection.transport
+    return transport is not None and transport.get_extra_info("sslcontext") is not None
 
 
 @lru_cache(maxsize=64)

@@ -9,9 +9,10 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
+from server.api.http.admission import note_admitted
 from server.api.http.app_state import AppState
 from server.api.http.local_only import why_not_local
-from server.api.http.routing import answer_error, leaving, note_admitted
+from server.api.http.routing import answer_error, leaving
 from server.api.http.wire import NOTIFICATION_METHODS, NOTIFICATIONS, check_utf_8, read_body, respond_problem
 from server.domain.intake import HeardAnswer
 from server.schemas.problems import Problem
@@ -55,7 +56,7 @@ def add_notifications(app: web.Application, state: AppState, listener: Listener)
         try:
             return await _heard(request, state, listener)
         except Exception as error:  # noqa: BLE001  # as for every route: no traceback reaches a caller
-            return answer_error(error, NOTIFICATIONS)
+            return answer_error(error, NOTIFICATIONS, request)
 
     for path in _ROUTES:
         for method in NOTIFICATION_METHODS:
@@ -66,9 +67,9 @@ async def _heard(request: web.Request, state: AppState, listener: Listener) -> w
     channel = request.match_info["channel"]
     bytes_max = listener.body_bytes_max(channel)
     if bytes_max is None:
-        return respond_problem(problem("unknown_channel"))
-    if not listener.is_heard(channel, is_local=not why_not_local(request.headers)):
-        return respond_problem(problem("forbidden", _UNPROVED))
+        return respond_problem(problem("unknown_channel"), request=request)
+    if not listener.is_heard(channel, is_local=not why_not_local(request.headers, request.protocol)):
+        return respond_problem(problem("forbidden", _UNPROVED), request=request)
     check_utf_8("path", request.rel_url.raw_path)
     body = await read_body(request, bytes_max, state.body_timeout_s)
     answer = await listener.hear(
@@ -80,7 +81,7 @@ async def _heard(request: web.Request, state: AppState, listener: Listener) -> w
         body=body,
     )
     if answer.result != "taken":
-        return respond_problem(_problem(answer))
+        return respond_problem(_problem(answer), request=request)
     note_admitted(request)
     return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 

@@ -6,27 +6,34 @@ There is no middleware: on the hot path each would be one more coroutine for eve
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
 import structlog
 from aiohttp import web
-from aiohttp.hdrs import AUTHORIZATION
+from aiohttp.hdrs import METH_GET, METH_HEAD, METH_OPTIONS
 from multidict import istr
 
+from server.api.http.access_lines import Asked, RequestNotes
+from server.api.http.admission import admit_browser, admit_key
 from server.api.http.answer import REPLAYED, Answer
 from server.api.http.app_state import AppState
+from server.api.http.headers import header_once
 from server.api.http.key_shares import Share, within_share
-from server.api.http.local_only import stranger, why_not_local
+from server.api.http.nearest_path import Paths
+from server.api.http.request_ids import REQUEST_ID, request_id_of
+from server.api.http.sessions import admit_session
 from server.api.http.tracing import Noting, traced
 from server.api.http.wire import (
+    PROBLEM,
     BodyDecoder,
     Make,
+    Sendable,
     SentT,
     answer_as,
     check_utf_8,
-    header_once,
+    options_answer,
     parse_query,
     problem_as,
     read_body,
@@ -34,11 +41,12 @@ from server.api.http.wire import (
     response_of,
 )
 from server.domain import limits
-from server.domain.principal import LOCAL, Principal, Scope
+from server.domain.principal import Needs, Principal, Scope
 from server.schemas.problems import Problem
-from server.service.caller import Caller
-from server.service.checks import STORED_NAMES, check_idempotency_key, enter
+from server.service.caller import Caller, key_of
+from server.service.checks import InvalidError, check_idempotency_key
 from server.service.problems import OPERATING_ERRORS, ProblemError, of_error, problem
+from server.service.text_faults import with_others
 from server.telemetry.request_tally import TALLY
 
 BAD_BODY: Final = ("invalid", "too_large", "unsupported_media_type", "request_timeout")
@@ -63,6 +71,7 @@ class Call(msgspec.Struct):
     caller: Caller
     body: Any
     reservation_id: str = ""
+    request_id: str = ""
 
     def named(self, name: str) -> str:
         """Return a name that the path holds, unchecked.
@@ -99,7 +108,16 @@ class Route:
     the route can answer with beside those that every route can, and every one with a body. ``query`` is the type of the
     query string. ``operation``: the name by which its outcomes are counted; empty: they are not, or for each item.
     ``share``: of which kind of requests a key has only some running at once.
+    ``takes_file``: its body is a file, which the handler reads. ``answers_file``: media type of a file that it
+    sends.
     ``decoder`` is made of ``body`` once, and reads each body. ``express``: it takes the express lane.
+    ``copied``: answers a query that allows an age from memory, without waiting; None from it: ``handler`` has to.
+    ``browser``: a browser's token opens it, too; what it reads is then within the token's reach, see ``service.reach``.
+    So does a key with the scope ``availability``.
+    ``own``: a key with the scope ``reserve:own`` opens it, too; it works on reservations through the caller's ledger
+    alone, which shows such a key those that it has made.
+    ``bound``: a key that is bound to a channel opens it, too: its handler keeps to that channel. Those of ``browser``
+    and ``own`` do so anyway.
     """
 
     method: str
@@ -118,6 +136,28 @@ class Route:
     streams: bool = False
     decoder: Callable[[Any], BodyDecoder] = BodyDecoder
     express: bool = False
+    copied: Callable[[Call], Answer[Any] | None] | None = None
+    browser: bool = False
+    own: bool = False
+    bound: bool = False
+    takes_file: bool = False
+    answers_file: str = ""
+
+    @property
+    def needs(self) -> Needs:
+        """Who opens it: by its scope, or by a narrower one."""
+        also = Scope.AVAILABILITY if self.browser else Scope.RESERVE_OWN if self.own else None
+        return Needs(self.scope, also, bound=self.bound or also is not None)
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """Each of them opens it."""
+        return self.needs.scopes
+
+    @property
+    def has_items(self) -> bool:
+        """Whether an answer has a result for each item of the body, of which some may be refused."""
+        return any("results" in getattr(view, "__struct_fields__", ()) for view in self.answers.values())
 
     @property
     def refusals(self) -> tuple[str, ...]:
@@ -137,116 +177,133 @@ def answering(
     loop_time = asyncio.get_running_loop().time
     decoder = route.decoder(route.body) if route.body is not None else None
     handler = within_share(route.handler, state, route.share)
-    scope, name, operation = route.scope, (route.method, route.path), route.operation
+    needs, name, operation, streams = route.needs, (route.method, route.path), route.operation, route.streams
+    # How long a stream is open is up to its caller.
+    slow_s = 0.0 if streams else state.slow_request_s
+    notes = RequestNotes(state.access_log, *name, slow_s=slow_s, has_items=route.has_items)
     success, takes_key = next(iter(route.answers)), IDEMPOTENCY_KEY in route.headers
+    let_in = admit_browser if route.browser else admit_key
 
     async def handle(request: web.Request) -> SentT | web.StreamResponse:
         started_s = loop_time()
+        request_id = request_id_of(request.headers)
+        principal: Principal | None = None
         call: Call | None = None
+        answer: object
+        sent: object = None
         response: SentT | web.StreamResponse
         try:
-            principal = admit(state, request, scope)
-            body, key = None, ""
+            principal = let_in(state, request, needs) or await admit_session(state, request, name[0], needs)
+            if principal.limits is not None and principal.limits.requests_per_s:
+                await state.rates.admit(principal)
+            body = None
             if decoder is not None:
                 raw = await read_body(request, route.body_bytes_max, state.body_timeout_s)
                 body = decoder.decode(request, raw)
-            if takes_key:
-                key = check_idempotency_key(header_once(request, IDEMPOTENCY_KEY))
-            call = Call(state, request, Caller(principal, state.partition(principal.partition), key), body)
+            key = _idempotency_key(request, principal) if takes_key and IDEMPOTENCY_KEY in request.headers else ""
+            partition = state.partition(principal.partition)
+            call = Call(state, request, Caller(principal, partition, key), body, "", request_id)
             answer = await handler(call)
             if type(answer) is Answer:
                 outcome = answer.outcome
-                headers = REPLAYED if outcome == "replayed" else answer.headers
-                response = answer_as(make, request, answer.view, answer.status or success, headers)
+                more = REPLAYED if outcome == "replayed" else answer.headers
+                response = answer_as(make, request, answer.view, answer.status or success, request_id, more=more)
             else:
-                response, outcome = _without_outcome(make, request, answer, success)
+                response, outcome = _without_outcome(make, request, request_id, answer, success)
+                notes.note_items(request_id, principal, answer)
         except Exception as error:  # noqa: BLE001  # the last line of defence: no traceback reaches a caller
-            response, outcome = _problem_of(make, error, route.path, call)
+            answer, sent = _problem_of(error, route.path, call, request_id), getattr(error, "sent", None)
+            response, outcome = _problem_and_outcome(make, error, answer, request_id)
         if operation and outcome:
             TALLY.outcome(operation, outcome)
-        if state.stopping:
-            response.force_close()
+        if state.stopping or (
+            principal is not None and principal.limits is not None and principal.limits.requests_per_s
+        ):
+            _finish(state, response, principal)
         elapsed_s = loop_time() - started_s
         status = response.status
-        if not route.streams:
+        if not streams:
             TALLY.request(name, status, elapsed_s)
-            if 0 < state.slow_request_s < elapsed_s:
-                log.warning("slow_request", route=route.path, status=status, seconds=round(elapsed_s, 3))
+        if notes.wants(status, elapsed_s):
+            body = call and call.body
+            notes.note(Asked(request_id, principal, answer, (call, body, sent)), status, elapsed_s)
         return response
 
     return handle
 
 
-def admit(state: AppState, request: web.Request, scope: Scope) -> Principal:
-    """Return who asks, if they may.
-
-    Raises
-    ------
-    ProblemError
-        They have no key, come from elsewhere to a server without keys, or lack the scope.
-    InvalidError
-        They sent several keys.
-
-    """
-    principal = state.authenticator.authenticate(header_once(request, AUTHORIZATION))
-    if principal is None:
-        raise ProblemError(problem("unauthorized"))
-    if principal is LOCAL and (reason := why_not_local(request.headers)):
-        raise ProblemError(stranger(reason))
-    if not principal.allows(scope):
-        raise ProblemError(problem("forbidden", f"This route needs a key with the scope {scope}."))
-    if STORED_NAMES:
-        enter(principal.partition)
-    connection: Any = request.protocol  # as note_admitted does, without one more call for every request
-    if not connection.admitted:
-        connection.admit()
-    return principal
+def _finish(state: AppState, response: Sendable, principal: Principal | None) -> None:
+    """Have an answer say what is left of its key's rate, and close its connection while the server stops."""
+    if principal is not None and principal.limits is not None and principal.limits.requests_per_s:
+        response.headers.update(state.rates.headers(principal))
+    if state.stopping:
+        response.force_close()
 
 
-def note_admitted(request: web.Request) -> None:
-    """Note that a request was let in: its connection is no newcomer any more."""
-    connection: Any = request.protocol
-    if not connection.admitted:
-        connection.admit()
+def _idempotency_key(request: web.Request, principal: Principal) -> str:
+    """Return the key of a request as it is kept; empty: it has none."""
+    key = check_idempotency_key(header_once(request, IDEMPOTENCY_KEY))
+    return key_of(principal, key) if key and principal.limits is not None else key
 
 
 def _without_outcome(
-    make: Make[SentT], request: web.Request, answer: object, success: int
+    make: Make[SentT], request: web.Request, request_id: str, answer: object, success: int
 ) -> tuple[SentT | web.StreamResponse, str]:
     """Send what is not an :class:`Answer`; a problem alone has an outcome to count."""
     if isinstance(answer, Problem):
-        return problem_as(make, answer), answer.outcome
+        return problem_as(make, answer, request_id), answer.outcome
     if isinstance(answer, web.StreamResponse):
+        answer.headers[REQUEST_ID] = request_id
         return answer, ""
-    return answer_as(make, request, answer, success), ""
+    return answer_as(make, request, answer, success, request_id), ""
 
 
-def answer_error(error: Exception, path: str) -> web.Response:
+def answer_error(error: Exception, path: str, request: web.Request) -> web.Response:
     """Send the problem of an error that no operation was part of."""
-    return _problem_of(response_of, error, path, None)[0]
+    request_id = request_id_of(request.headers)
+    return _problem_and_outcome(response_of, error, _problem_of(error, path, None, request_id), request_id)[0]
 
 
-def _problem_of(make: Make[SentT], error: Exception, path: str, call: Call | None) -> tuple[SentT, str]:
+def _problem_and_outcome(make: Make[SentT], error: Exception, sent: Problem, request_id: str) -> tuple[SentT, str]:
     """Send the problem of an error; the outcome to count is there for operating errors only."""
+    headers = error.headers if isinstance(error, ProblemError) else None
+    return problem_as(make, sent, request_id, headers), sent.outcome if isinstance(error, OPERATING_ERRORS) else ""
+
+
+def _problem_of(error: Exception, path: str, call: Call | None, request_id: str) -> Problem:
+    """Make the problem of an error. Where a text of the body is wrong, its other texts are looked at, too."""
+    if call is not None and isinstance(error, InvalidError):
+        error = with_others(error, call.body)
     sent = of_error(error, "" if call is None else call.reservation_id)
     if sent is None:
-        log.error("request_failed", route=path, exc_info=error)
+        log.error("request_failed", route=path, request_id=request_id, exc_info=error)
         sent = problem("internal_error")
-    headers = error.headers if isinstance(error, ProblemError) else None
-    return problem_as(make, sent, headers), sent.outcome if isinstance(error, OPERATING_ERRORS) else ""
+    return sent
 
 
 def add_routes(app: web.Application, state: AppState, routes: list[Route]) -> None:
     """Register routes, and what answers where no route matches."""
     for route in routes:
-        handle = endpoint(state, route)
-        if state.tracing is not None and not route.streams:
-            noting = Noting(state.authenticator, state.client)
-            handle = traced(handle, route.method, route.path, state.tracing, noting)
-        app.router.add_route(route.method, _NAMED.sub(_ANY_NAME, route.path), handle, expect_handler=_expect)
+        for each in (route, _head_of(route)) if route.method == METH_GET else (route,):
+            handle = endpoint(state, each)
+            if state.tracing is not None and not each.streams:
+                noting = Noting(state.authenticator, state.client)
+                handle = traced(handle, each.method, each.path, state.tracing, noting)
+            path = _NAMED.sub(_ANY_NAME, each.path)
+            app.router.add_route(each.method, path, handle, expect_handler=continue_where_asked)
 
 
-async def _expect(request: web.Request) -> None:
+def _head_of(route: Route) -> Route:
+    """Make the route that answers HEAD: as GET does, without the body. What has no end is not begun for it."""
+
+    async def stream_head(call: Call) -> web.StreamResponse:
+        call.query(route.query)
+        return web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+
+    return replace(route, method=METH_HEAD, handler=stream_head if route.streams else route.handler, streams=False)
+
+
+async def continue_where_asked(request: web.Request) -> None:
     """Answer 100 Continue to a caller that waits for it. Any other expectation is ignored, as RFC 9110 allows."""
     if request.headers["Expect"].lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -256,28 +313,43 @@ async def _expect(request: web.Request) -> None:
 
 def leaving(state: AppState, handler: Handle) -> Handle:
     """Have the answers of a handler close their connection while the server stops, as :func:`endpoint` does."""
+    loop_time = asyncio.get_running_loop().time
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        started_s = loop_time()
         response = await handler(request)
         if state.stopping:
             response.force_close()
+        resource = request.match_info.route.resource
+        notes = RequestNotes(state.access_log, request.method, "" if resource is None else resource.canonical)
+        elapsed_s = loop_time() - started_s
+        if notes.wants(response.status, elapsed_s):
+            request_id = response.headers.setdefault(REQUEST_ID, request_id_of(request.headers))
+            notes.note(Asked(request_id, None, response.get(PROBLEM)), response.status, elapsed_s)
         return response
 
     return handle
 
 
 def add_fallback(app: web.Application, state: AppState | None = None) -> None:
-    """Answer what no route takes: 404, or 405 with the methods that the path does take. Comes last."""
+    """Answer what no route takes: OPTIONS, 404, or 405 with the methods that the path does take. Comes last."""
+    paths = Paths([resource.canonical for resource in app.router.resources()])
 
     async def fallback(request: web.Request) -> web.Response:
         allowed: set[str] = set()
         for resource in app.router.resources():
             if resource is not fallback_resource:
                 allowed |= (await resource.resolve(request))[1]
-        if allowed:
-            sent = problem("method_not_allowed", f"This path takes {', '.join(sorted(allowed))}.")
-            return respond_problem(sent, {"Allow": ", ".join(sorted(allowed))})
-        return respond_problem(problem("not_found"))
+        if not allowed:
+            meant = paths.nearest(request.path)
+            detail = f"Did you mean {meant}? /docs lists every route." if meant else ""
+            return respond_problem(problem("not_found", detail), request=request)
+        methods = ", ".join(sorted({*allowed, METH_OPTIONS}))
+        if request.method == METH_OPTIONS:
+            return options_answer(methods)
+        sent = problem("method_not_allowed", f"This path takes {methods}.")
+        return respond_problem(sent, {"Allow": methods}, request=request)
 
     fallback_resource = app.router.add_resource("/{path:.*}")
-    fallback_resource.add_route("*", fallback if state is None else leaving(state, fallback), expect_handler=_expect)
+    handle = fallback if state is None else leaving(state, fallback)
+    fallback_resource.add_route("*", handle, expect_handler=continue_where_asked)

@@ -12,6 +12,7 @@ from server.api.http.app_state import AppState
 from server.api.http.front_door import Connection, FrontDoor
 from server.api.http.kernel_buffers import bound_listener
 from server.api.http.last_connections import let_nobody_new_in
+from server.api.http.tls import Tls
 from server.api.http.unread_answers import UnreadAnswers
 
 log = structlog.get_logger("holdfast.http")
@@ -20,6 +21,8 @@ _QUIET_S: Final = 0.05
 """Nothing has been asked for so long: nobody who has connected is about to."""
 _QUIET_S_MAX: Final = 1.0
 """How long to wait for that; the callers of an old connection may go on for ever."""
+_GOODBYE_S: Final = 0.5
+"""How long a caller has to answer the end of TLS."""
 _CUT_S: Final = 0.05
 """What aiohttp is given to close what was cut off."""
 
@@ -45,6 +48,8 @@ class Serving:
         Where it is noted that the server stops; None: the application needs not to know.
     connection
         Makes a connection, as :class:`FrontDoor` has it.
+    tls
+        The certificate that connections are shown; None: no TLS.
 
     """
 
@@ -60,6 +65,7 @@ class Serving:
         unread_bytes_max: int,
         state: AppState | None = None,
         connection: Callable[..., Connection] = Connection,
+        tls: Tls | None = None,
     ) -> None:
         # A caller that hangs up does not cancel a write that is on its way.
         self._runner = web.AppRunner(
@@ -72,6 +78,11 @@ class Serving:
             "connection": connection,
         }
         self._keepalive_timeout_s = keepalive_timeout_s
+        self._of_tls: dict[str, Any] = {}
+        if tls is not None:
+            # A newcomer is one only behind its handshake, and has as long for that.
+            limits = {"ssl_handshake_timeout": first_request_s, "ssl_shutdown_timeout": _GOODBYE_S}
+            self._of_tls = {"ssl": tls.listening, **limits}
         self._state = state
         self._unread = UnreadAnswers(self._connections, timeout_s=write_timeout_s, bytes_max=unread_bytes_max)
         self._listening: asyncio.Server | None = None
@@ -99,7 +110,7 @@ class Serving:
         )
         try:
             self._listening = await asyncio.get_running_loop().create_server(
-                door, host, port, reuse_port=shares_port or None, backlog=1024
+                door, host, port, reuse_port=shares_port or None, backlog=1024, **self._of_tls
             )
         except OSError as error:
             raise CannotListenError(f"Cannot listen on {host}:{port}: {error.strerror}.") from None

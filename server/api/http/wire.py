@@ -2,19 +2,31 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
+from functools import lru_cache
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 from aiohttp import web
+from aiohttp.hdrs import ACCEPT, CONTENT_ENCODING, CONTENT_TYPE
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from yarl import URL
 
+from server.api.http.faulty_requests import (
+    faulty_body,
+    faulty_query,
+    refuse_numbers_for_times,
+    repeated,
+    unreadable_body,
+)
 from server.api.http.large_answers import PIECE_BYTES, LargeAnswer
-from server.domain.allowed_values import with_allowed
+from server.api.http.request_ids import REQUEST_ID, new_request_id, request_id_of
+from server.api.http.whole_numbers import read_again
+from server.domain.field_faults import Looks
 from server.schemas.problems import Problem
 from server.service.checks import InvalidError
-from server.service.problems import ProblemError, invalid, problem
+from server.service.problems import ProblemError, problem
 
 JSON: Final = "application/json"
 MSGPACK: Final = "application/msgpack"
@@ -22,21 +34,30 @@ PROBLEM_TYPE: Final = "application/problem+json"
 NOTIFICATIONS: Final = "/v1/notifications/{channel}"
 NOTIFICATION_METHODS: Final = ("POST", "PUT", "GET")
 """How channels tell of their orders by themselves; the path goes on as each likes."""
+NOTIFICATION_SUMMARY: Final = "A channel tells what has changed of its orders"
+NOTIFICATION_REFUSALS: Final = (
+    "unauthorized", "forbidden", "unknown_channel", "invalid", "too_large", "request_timeout", "overloaded",
+)  # fmt: skip
+"""Of a delivery; no key is asked for."""
+PROBLEM: Final = web.ResponseKey("problem", Problem)
+"""Where an answer of aiohttp's keeps the problem that it has, for the log."""
+WHOLE_SERVER: Final = "*"
+"""In place of a path: OPTIONS asks what some path takes."""
+ANY_METHOD: Final = "DELETE, GET, HEAD, OPTIONS, POST, PUT"
 RETRY_AFTER_S: Final = "1"
 SERVER_NAME: Final = "Holdfast"
 """What the header Server says: no version, which would tell whose faults to try."""
-_SURROGATE: Final = "surrogate"
-"""In the words of the JSON library where an escape is half a character."""
-_HALF: Final = (
-    "has half of a character: an escape \\ud800 to \\udfff without its other half. Send the whole character in UTF-8,"
-    " or both halves, as in \\ud83d\\ude00"
-)
+_CONTENT_TYPE_NAME: Final = str(CONTENT_TYPE)
+_REQUEST_ID_NAME: Final = str(REQUEST_ID)
 _TLS: Final = "Received HTTPS traffic on an HTTP port"
 _TOO_MANY_HEADERS: Final = "Too many headers received"
 _TWICE: Final = re.compile(r"Duplicate '([A-Za-z-]+)' header found\.")
 """In the parser's words, of a header that it takes once; the name is one of its own list."""
 _REASON_END: Final = ":\n\n"
 """The parser's own words end here; what follows are the caller's bytes."""
+_QUERIES_KEPT: Final = 256
+_QUERY_KEPT_MAX: Final = 128
+"""Characters of a query string that is kept as parsed; what callers ask again and again is short."""
 _ENDS_CONNECTION: Final = frozenset({"unauthorized", "local_only", "request_timeout", "malformed", "head_too_large"})
 
 
@@ -50,12 +71,15 @@ _MEDIA_TYPES: Final = {
 }
 
 
+UNDECODED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the library raises of a body that it does not take; one that breaks a rule is among these."""
+
 json_encode: Final = msgspec.json.Encoder().encode
 msgpack_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class BodyDecoder:
-    """Decodes one type of body from either media type."""
+    """Decodes one type of body from either media type. Only what it refuses is looked at a second time."""
 
     def __init__(self, body_type: Any) -> None:
         self._type = body_type
@@ -63,6 +87,7 @@ class BodyDecoder:
             JSON: msgspec.json.Decoder(body_type).decode,
             MSGPACK: msgspec.msgpack.Decoder(body_type).decode,
         }
+        self._decoders_of_headers = {header: self._decoders[media_type] for header, media_type in _MEDIA_TYPES.items()}
 
     def decode(self, request: web.Request, raw: bytes) -> Any:
         """Decode by the request's Content-Type.
@@ -71,35 +96,51 @@ class BodyDecoder:
         ------
         ProblemError
             The media type is not understood, or the body is not what the media type says.
-        msgspec.ValidationError
-            A field breaks a rule.
+        FaultsError
+            Fields break rules.
 
         """
-        media_type = _media_type(request.headers.get("Content-Type"))
+        try:
+            # Most requests need no more, so this calls nothing else.
+            return self._decoders_of_headers[request.headers[CONTENT_TYPE]](raw)
+        except (KeyError, *UNDECODED):
+            return self._look(request, raw)
+
+    def _look(self, request: web.Request, raw: bytes) -> Any:
+        try:
+            return self.first_look(request, raw)
+        except msgspec.ValidationError as error:
+            raise self.second_look(request, raw, error) from None
+
+    def first_look(self, request: web.Request, raw: bytes) -> Any:
+        """Decode as :meth:`decode`; of a faulty body, only the first fault is known, in the library's words."""
+        media_type = _media_type(request.headers.get(CONTENT_TYPE, ""))
         if media_type is None:
             raise ProblemError(problem("unsupported_media_type"))
+        decode = self._decoders[media_type]
         try:
-            return self._decoders[media_type](raw)
-        except msgspec.ValidationError as error:
-            raise with_allowed(error, self._type) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            if request.headers.get("Content-Encoding", "identity") != "identity":
+            try:
+                return decode(raw)
+            except msgspec.ValidationError as error:
+                return read_again(raw, msgspec.json if media_type == JSON else msgspec.msgpack, decode, error)
+        except msgspec.ValidationError:
+            raise
+        except UNDECODED as error:
+            if request.headers.get(CONTENT_ENCODING, "identity") != "identity":
                 raise ProblemError(problem("unsupported_media_type")) from None
-            raise ProblemError(invalid("body", _unreadable_body(media_type, str(error)))) from None
+            raise ProblemError(unreadable_body(raw, is_json=media_type == JSON, why=str(error))) from None
+
+    def second_look(
+        self, request: web.Request, raw: bytes, error: msgspec.ValidationError, looks: Looks | None = None
+    ) -> Exception:
+        """Return all that is wrong with a body whose first fault is known."""
+        is_json = _media_type(request.headers.get(CONTENT_TYPE, "")) == JSON
+        return faulty_body(raw, self._type, error, is_json=is_json, looks=looks)
 
 
-def _unreadable_body(media_type: str, why: str) -> str:
-    if _SURROGATE in why.lower():
-        return _HALF
-    return f"is not valid {media_type.rpartition('/')[2]}: {why or 'nested too deeply'}"
-
-
-def _media_type(header: str | None) -> str | None:
-    if header is None:
-        return None
-    known = _MEDIA_TYPES.get(header)
-    if known is not None:
-        return known
+def _media_type(header: str) -> str | None:
+    if header in _MEDIA_TYPES:
+        return _MEDIA_TYPES[header]
     name, _, parameters = header.partition(";")
     if "charset" in parameters.lower() and "utf-8" not in parameters.lower():
         return None
@@ -152,6 +193,11 @@ class Sendable(Protocol):
         """Its status."""
         ...
 
+    @property
+    def headers(self) -> MutableMapping[str, str]:
+        """Its headers, as far as they are known before it is sent."""
+        ...
+
     def force_close(self) -> None:
         """Have it close its connection."""
         ...
@@ -163,24 +209,33 @@ Make = Callable[[int, bytes, dict[str, str]], SentT]
 
 
 def answer_as(
-    make: Make[SentT], request: web.Request, answer: object, status: int = 200, headers: dict[str, str] | None = None
+    make: Make[SentT],
+    request: web.Request,
+    answer: object,
+    status: int,
+    request_id: str,
+    *,
+    more: dict[str, str] | None = None,
 ) -> SentT:
-    """Make an answer in the media type that the caller accepts; JSON unless MessagePack is asked for or was sent."""
+    """Make an answer in the media type that the caller accepts; JSON unless MessagePack is asked for or was sent.
+
+    ``more``: further headers.
+    """
     if _wants_msgpack(request):
         media_type, body = MSGPACK, msgpack_encode(answer)
     else:
         media_type, body = JSON, json_encode(answer)
-    all_headers = {"Content-Type": media_type}
-    if headers:
-        all_headers.update(headers)
-    return make(status, body, all_headers)
+    headers = {_CONTENT_TYPE_NAME: media_type, _REQUEST_ID_NAME: request_id}
+    if more:
+        headers.update(more)
+    return make(status, body, headers)
 
 
 def respond(
     request: web.Request, answer: object, status: int = 200, headers: dict[str, str] | None = None
 ) -> web.Response:
     """Make an answer for aiohttp; see :func:`answer_as`."""
-    return answer_as(response_of, request, answer, status, headers)
+    return answer_as(response_of, request, answer, status, request_id_of(request.headers), more=headers)
 
 
 def response_of(status: int, body: bytes, headers: dict[str, str]) -> web.Response:
@@ -190,47 +245,39 @@ def response_of(status: int, body: bytes, headers: dict[str, str]) -> web.Respon
     return web.Response(status=status, body=body, headers=headers)
 
 
-def problem_as(make: Make[SentT], sent: Problem, headers: dict[str, str] | None = None) -> SentT:
+def problem_as(make: Make[SentT], sent: Problem, request_id: str, headers: dict[str, str] | None = None) -> SentT:
     """Make the answer of a problem; always JSON. Who brought no key, or came from elsewhere, is not kept connected."""
-    all_headers = {"Content-Type": PROBLEM_TYPE, **(headers or {})}
+    all_headers = {"Content-Type": PROBLEM_TYPE, REQUEST_ID: request_id, **(headers or {})}
     if sent.status == 503:  # noqa: PLR2004  # the status is the word
         all_headers["Retry-After"] = RETRY_AFTER_S
     elif sent.status == 401:  # noqa: PLR2004
         all_headers["WWW-Authenticate"] = 'Bearer realm="holdfast"'
-    made = make(sent.status, json_encode(sent), all_headers)
+    made = make(sent.status, json_encode(msgspec.structs.replace(sent, request_id=request_id)), all_headers)
     if sent.outcome in _ENDS_CONNECTION:
         made.force_close()
     return made
 
 
-def respond_problem(sent: Problem, headers: dict[str, str] | None = None) -> web.Response:
-    """Make the answer of a problem for aiohttp; see :func:`problem_as`."""
-    return problem_as(response_of, sent, headers)
+def respond_problem(
+    sent: Problem, headers: dict[str, str] | None = None, *, request: web.BaseRequest | None = None
+) -> web.Response:
+    """Make the answer of a problem for aiohttp; see :func:`problem_as`. ``request`` None: it could not be read."""
+    request_id = new_request_id() if request is None else request_id_of(request.headers)
+    made = problem_as(response_of, sent, request_id, headers)
+    made[PROBLEM] = sent
+    return made
+
+
+def options_answer(methods: str) -> web.Response:
+    """Answer OPTIONS with the methods that are taken."""
+    return web.Response(status=204, headers={"Allow": methods})
 
 
 def _wants_msgpack(request: web.Request) -> bool:
-    accepted = request.headers.get("Accept")
+    accepted = request.headers.get(ACCEPT)
     if accepted is None or accepted == "*/*":
-        return "msgpack" in request.headers.get("Content-Type", "")
+        return "msgpack" in request.headers.get(CONTENT_TYPE, "")
     return "msgpack" in accepted
-
-
-def header_once(request: web.BaseRequest, name: str) -> str | None:
-    """Return a header; None: it was not sent.
-
-    Raises
-    ------
-    InvalidError
-        It was sent several times: a proxy in front may have looked at another one than this server would. aiohttp
-        itself refuses a second ``Host``, ``Content-Type``, ``Content-Length`` and ``Transfer-Encoding``.
-
-    """
-    sent = request.headers.getall(name, None)
-    if sent is None:
-        return None
-    if len(sent) > 1:
-        raise InvalidError(str(name), f"must be sent once; this request has it {len(sent)} times")
-    return sent[0]
 
 
 def check_utf_8(field: str, raw_path: str) -> None:
@@ -249,15 +296,23 @@ def check_utf_8(field: str, raw_path: str) -> None:
 
 
 def parse_query(request: web.Request, query_type: Any) -> Any:
-    """Check the query string against its type; a repeated name is refused."""
-    query = request.query
+    """Check the query string against its type; a repeated name is refused. Those of most requests were seen before."""
+    sent = request.rel_url.raw_query_string
+    return (_query if len(sent) <= _QUERY_KEPT_MAX else _query.__wrapped__)(sent, query_type)
+
+
+@lru_cache(maxsize=_QUERIES_KEPT)
+def _query(sent: str, query_type: Any) -> Any:
+    query = URL.build(query_string=sent, encoded=True).query
     if len(query) != len(set(query)):
-        repeated = next(name for name in query if len(query.getall(name)) > 1)
-        raise InvalidError(repeated, "may stand once in the query")
+        raise repeated(query)
     try:
-        return msgspec.convert(dict(query), query_type, strict=False)
+        found = msgspec.convert(dict(query), query_type, strict=False)
     except msgspec.ValidationError as error:
-        raise with_allowed(error, query_type) from None
+        raise faulty_query(query, query_type, error) from None
+    if query:
+        refuse_numbers_for_times(query, query_type)
+    return found
 
 
 def unreadable(error: HttpProcessingError) -> Problem:

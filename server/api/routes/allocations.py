@@ -5,10 +5,11 @@ from server.api.http.routing import Call, Route
 from server.domain.answers import Refused
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.principal import Scope
-from server.schemas.allocations import AllocatedView, AllocationBody, AllocationMoveBody
+from server.schemas.allocations import AllocatedView, AllocationBody, AllocationMoveBody, DropQuery
 from server.schemas.problems import Problem
 from server.schemas.stock_views import allocation_views
 from server.service import allocations
+from server.service.checks import check_reason
 from server.service.problems import refusal
 
 Shown = Answer[AllocatedView] | Problem
@@ -28,7 +29,8 @@ async def put(call: Call) -> Shown:
 
 async def drop(call: Call) -> Shown:
     """Take the allocation of a channel away; what it has reserved stays reserved."""
-    return await _allocated(call, allocations.drop_operation(call.caller, _target(call)))
+    reason = check_reason(call.query(DropQuery).reason)
+    return await _allocated(call, allocations.drop_operation(call.caller, _target(call), reason))
 
 
 async def move(call: Call) -> Shown:
@@ -50,7 +52,7 @@ async def _allocated(call: Call, operation: Allocate | AllocateMove) -> Shown:
     return Answer(view, "replayed" if answer.replayed else "allocated")
 
 
-_BOTH = ("id_reused", "unknown_sku", "too_many_allocations")
+_BOTH = ("id_reused", "unknown_sku", "too_many_allocations", "location_mirrored")
 _ONE = "/v1/stock/{sku}/{location}/allocations/{channel}"
 
 ROUTES = [
@@ -61,7 +63,8 @@ ROUTES = [
     ),
     Route(
         "DELETE", _ONE, drop, Scope.STOCK, "Take the allocation of a channel away", {200: AllocatedView},
-        outcomes=("invalid", "id_reused", "unknown_sku"), headers=("Idempotency-Key",), operation="allocate",
+        query=DropQuery, outcomes=("invalid", "id_reused", "unknown_sku", "location_mirrored"),
+        headers=("Idempotency-Key",), operation="allocate",
     ),
     Route(
         "POST", "/v1/allocations/move", move, Scope.STOCK, "Move units from one channel's allocation to another's",

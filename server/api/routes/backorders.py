@@ -51,7 +51,9 @@ ROUTES = [
         "PUT", "/v1/stock/{sku}/{location}/backorder", put, Scope.STOCK,
         "Set how many units may be reserved before they are there",
         {200: BackorderSetView}, BackorderBody,
-        outcomes=("id_reused", "unknown_sku", "too_many_places", "similar_name", "unregistered_location"),
+        outcomes=(
+            "id_reused", "unknown_sku", "too_many_places", "similar_name", "unregistered_location", "location_mirrored",
+        ),
         headers=("Idempotency-Key",), operation="backorder",
     ),
     Route(

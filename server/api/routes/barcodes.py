@@ -4,13 +4,24 @@ import time
 
 from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
+from server.api.routes.index_views import index_view
 from server.domain import limits
 from server.domain.principal import Scope
-from server.schemas.barcodes import BarcodesBody, BarcodesPut, BarcodeView, label_view
+from server.schemas.barcodes import (
+    BarcodeRemoved,
+    BarcodesBody,
+    BarcodesPut,
+    BarcodesQuery,
+    BarcodeView,
+    PackView,
+    RemoveQuery,
+    SkuBarcodes,
+    label_view,
+)
 from server.schemas.expected_receipts import ParcelView, receipt_view
 from server.schemas.problems import Problem
 from server.schemas.transfers import transfer_view
-from server.service.barcodes import find_barcode, put_barcodes
+from server.service.barcodes import barcodes_of, find_barcode, put_barcodes, remove_barcode
 from server.service.parcels import open_parcel
 from server.service.problems import problem
 
@@ -26,6 +37,19 @@ async def read(call: Call) -> BarcodeView:
     found = await find_barcode(call.caller, call.named("barcode"))
     label = None if found.label is None else label_view(found.label, year=time.gmtime().tm_year)
     return BarcodeView(found.barcode, found.pack.sku, found.pack.factor, label)
+
+
+async def remove(call: Call) -> BarcodeRemoved:
+    """Take a barcode away."""
+    barcode, pack = await remove_barcode(call.caller, call.named("barcode"), call.query(RemoveQuery))
+    return BarcodeRemoved(barcode, pack.sku, pack.factor)
+
+
+async def read_of_sku(call: Call) -> SkuBarcodes:
+    """Read the barcodes of a SKU, a page at a time."""
+    page = await barcodes_of(call.caller, call.named("sku"), call.query(BarcodesQuery))
+    packs = [PackView(barcode, pack.factor) for barcode, pack in page.found]
+    return SkuBarcodes(page.sku, packs, page.following, index_view(page.freshness))
 
 
 async def read_parcel(call: Call) -> ParcelView | Problem:
@@ -48,6 +72,15 @@ ROUTES = [
     Route(
         "GET", "/v1/barcodes/{barcode}", read, Scope.READ, "Read what a barcode or a GS1 label stands for",
         {200: BarcodeView}, outcomes=("invalid", "unknown_barcode"),
+    ),
+    Route(
+        "DELETE", "/v1/barcodes/{barcode}", remove, Scope.STOCK, "Take a barcode away",
+        {200: BarcodeRemoved}, query=RemoveQuery, outcomes=("invalid", "unknown_barcode"),
+    ),
+    Route(
+        "GET", "/v1/skus/{sku}/barcodes", read_of_sku, Scope.READ, "Read the barcodes of a SKU, page by page",
+        {200: SkuBarcodes}, query=BarcodesQuery,
+        outcomes=("invalid", "documents_missing", "documents_unavailable"), share=Share.REPORTS,
     ),
     Route(
         "GET", "/v1/parcels/{sscc}", read_parcel, Scope.READ, "Read what was announced in a parcel",

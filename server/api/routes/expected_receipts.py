@@ -1,6 +1,7 @@
 """Expected receipts: what suppliers are to deliver, how much, and when."""
 
 from server.api.http.answer import Answer
+from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain.expected_receipt import ExpectedReceiptChanged
 from server.domain.operations.expected_receipts import Expect, Forgo
@@ -48,10 +49,9 @@ async def read(call: Call) -> ExpectedReceiptView | Problem:
 
 
 async def read_many(call: Call) -> ExpectedReceiptList:
-    """Read what is still to come of a SKU."""
-    query: ExpectedReceiptQuery = call.query(ExpectedReceiptQuery)
-    found = await expected_receipts.outlook_of(call.caller, query.sku, query.location)
-    return ExpectedReceiptList([receipt_view(*each) for each in found.supply], time_of(found.as_of_ms))
+    """Read what is still to come, a page at a time."""
+    page = await expected_receipts.find_supply(call.caller, call.query(ExpectedReceiptQuery))
+    return ExpectedReceiptList([receipt_view(*each) for each in page.found], time_of(page.as_of_ms), page.following)
 
 
 _ONE = "/v1/supply/{supply_id}"
@@ -60,12 +60,15 @@ ROUTES = [
     Route(
         "PUT", _ONE, put, Scope.STOCK, "Set what is to come, and when",
         {200: ExpectedReceiptView}, ExpectedReceiptBody,
-        outcomes=("id_reused", "too_many_receipts", "unknown_barcode", "similar_name", "unregistered_location"),
+        outcomes=(
+            "id_reused", "too_many_receipts", "unknown_barcode", "similar_name", "unregistered_location",
+            "location_mirrored",
+        ),
         headers=("Idempotency-Key",), operation="expect",
     ),
     Route(
-        "GET", "/v1/supply", read_many, Scope.READ, "Read what is still to come of a SKU",
-        {200: ExpectedReceiptList}, query=ExpectedReceiptQuery, outcomes=("invalid",),
+        "GET", "/v1/supply", read_many, Scope.READ, "Read what is still to come, of one SKU or page by page of all",
+        {200: ExpectedReceiptList}, query=ExpectedReceiptQuery, outcomes=("invalid",), share=Share.REPORTS,
     ),
     Route(
         "GET", _ONE, read, Scope.READ, "Read one expected receipt", {200: ExpectedReceiptView},

@@ -17,7 +17,7 @@ from server.schemas.intake import (
     Remembered,
 )
 from server.service import outbox
-from server.service.channels import channel_of
+from server.service.channel_states import channel_of
 
 
 async def say(call: Call) -> Remembered:
@@ -29,8 +29,8 @@ async def say(call: Call) -> Remembered:
 
 async def read_outbox(call: Call) -> OutboxList:
     """Read what is said to the channel, and what came of it."""
-    found, complete = await outbox.commands(call.caller, _channel(call), call.query(OutboxQuery))
-    return OutboxList([_view(each) for each in found], complete)
+    page = await outbox.commands(call.caller, _channel(call), call.query(OutboxQuery))
+    return OutboxList([_view(each) for each in page.found], page.is_complete, page.following)
 
 
 def _view(entry: OutboxEntry) -> OutboxEntryView:

@@ -1,16 +1,21 @@
-"""Listings: which SKUs a channel sells, under which keys and at which prices."""
+"""Listings: which SKUs a channel sells, under which keys and at which prices, and what it shows of each."""
 
 from typing import Final
 
 from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
+from server.api.routes.listing_views import on_channel_views, standing_view
 from server.domain import limits
-from server.domain.channels import Listing
-from server.domain.components import sku_in
 from server.domain.principal import Scope
-from server.schemas.channels import ComponentView, ListingPage, ListingsBody, ListingsPut, ListingsQuery, ListingView
-from server.service.channels import channel_of
-from server.service.listings import find_listings, put_listings
+from server.schemas.channels import (
+    ListingPage,
+    ListingsBody,
+    ListingsPut,
+    ListingsQuery,
+    SkuOnChannels,
+)
+from server.service import channel_listings
+from server.service.listings import put_listings
 
 
 async def put(call: Call) -> ListingsPut:
@@ -21,19 +26,15 @@ async def put(call: Call) -> ListingsPut:
 
 
 async def read(call: Call) -> ListingPage:
-    """Read listings, a page at a time."""
-    channel = channel_of(call.caller, call.named("channel")).name
-    found, following = await find_listings(call.caller, channel, call.query(ListingsQuery))
-    return ListingPage([_view(each) for each in found], following)
+    """Read listings and what the channel shows of them, a page at a time."""
+    found, following = await channel_listings.find(call.caller, call.named("channel"), call.query(ListingsQuery))
+    return ListingPage([standing_view(each) for each in found], following)
 
 
-def _view(each: Listing) -> ListingView:
-    sku, factor, components = sku_in(each.sku), 0, [ComponentView(part.sku, part.quantity) for part in each.components]
-    if len(components) == 1:
-        sku, factor, components = components[0].sku, components[0].quantity, []
-    return ListingView(
-        sku, each.key, each.listed, each.price, each.list_price, each.currency, each.attributes, factor, components
-    )
+async def read_sku(call: Call) -> SkuOnChannels:
+    """Read what each channel shows of a SKU."""
+    sku, found = await channel_listings.of_sku(call.caller, call.named("sku"))
+    return SkuOnChannels(sku, on_channel_views(found))
 
 
 _PATH: Final = "/v1/channels/{channel}/listings"
@@ -46,7 +47,12 @@ ROUTES = [
         outcomes=("unknown_channel", "key_taken"), share=Share.BULK,
     ),
     Route(
-        "GET", _PATH, read, Scope.READ, "Read listings, page by page",
-        {200: ListingPage}, query=ListingsQuery, outcomes=("invalid", "unknown_channel"), share=Share.REPORTS,
+        "GET", _PATH, read, Scope.READ, "Read listings and what the channel shows of them, page by page",
+        {200: ListingPage}, query=ListingsQuery,
+        outcomes=("invalid", "unknown_channel", "documents_missing", "documents_unavailable"), share=Share.REPORTS,
+    ),
+    Route(
+        "GET", "/v1/stock/{sku}/channels", read_sku, Scope.READ, "What each channel shows of a SKU, and should show",
+        {200: SkuOnChannels}, outcomes=("invalid",), share=Share.REPORTS,
     ),
 ]  # fmt: skip

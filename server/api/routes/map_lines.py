@@ -27,12 +27,12 @@ ROUTES = [
     Route(
         "POST", "/v1/reservations/{reservation_id}/lines", map_lines, Scope.RESERVE,
         "Change the quantities of lines, or map lines to their SKUs",
-        {200: ReservationView}, ChangeLinesBody, headers=("Idempotency-Key",),
+        {200: ReservationView}, ChangeLinesBody, headers=("Idempotency-Key",), bound=True,
         outcomes=(
             "id_reused", "unknown_reservation", "unknown_barcode", "unknown_sku", "expired", "already_committed",
             "already_released", "not_held", "not_committed", "named_twice", "below_shipped", "nothing_left",
             "exceeds_remaining", "line_mapped", "line_unmapped", "too_many_lines", "too_many_splits",
-            "location_closed", "out_of_stock", "sourcing_incomplete", "out_of_range",
+            "location_closed", "out_of_stock", "sourcing_incomplete", "out_of_range", "quota_exceeded",
         ),
     ),
 ]  # fmt: skip

@@ -33,6 +33,7 @@ def _view(near: Near) -> NearbyLocation:
 ROUTES = [
     Route(
         "GET", "/v1/availability/{sku}/nearby", read, Scope.READ, "Which locations have a SKU, the nearest first",
-        {200: NearbyView}, query=NearbyQuery, outcomes=("invalid", "answer_too_large", "unknown_sku"),
+        {200: NearbyView}, query=NearbyQuery, browser=True,
+        outcomes=("invalid", "unknown_channel", "answer_too_large", "unknown_sku"),
     ),
 ]  # fmt: skip

@@ -1,13 +1,15 @@
 """Orders that channels told of: found, read, noted on, erased; and the inbox of what could not be booked."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Literal
 
 from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.api.routes.reservation_answers import marked
+from server.api.routes.shortage_views import order_shortages
 from server.domain import limits
-from server.domain.order_documents import Address, Buyer, InboxEntry, KeptOrder, WholeOrder
+from server.domain.order_documents import Address, Buyer, Flag, InboxEntry, KeptOrder, WholeOrder
 from server.domain.principal import Scope
 from server.schemas.channels import ListingsBody
 from server.schemas.common import time_of
@@ -35,11 +37,10 @@ from server.schemas.orders import (
     TimelineView,
 )
 from server.schemas.reservations import reservation_view
-from server.schemas.shortages import OrderShortageView, other_locations
 from server.service import inbox
 from server.service import order_documents as service
 from server.service.listings import put_listings
-from server.service.shortages import OrderShortages
+from server.service.reach import in_reach
 
 _LATEST_MS: Final = 253_402_300_799_000
 """The end of the year 9999: a channel may tell any number as a time."""
@@ -47,7 +48,7 @@ _LATEST_MS: Final = 253_402_300_799_000
 
 async def read_many(call: Call) -> OrderPage:
     """Read the orders that match, a page at a time."""
-    found, following = await service.find_orders(call.caller, call.query(OrdersQuery))
+    found, following = await service.find_orders(call.caller, in_reach(call.caller.principal, call.query(OrdersQuery)))
     return OrderPage([_summary(each) for each in found], following)
 
 
@@ -72,20 +73,9 @@ async def read(call: Call) -> OrderView:
         [OrderNoteView(time_of(each.at_ms), each.actor, each.text) for each in whole.notes] if is_shown else [],
         _returns(whole, is_shown=is_shown),
         [TimelineView(time_of(each.at_ms), each.kind, each.text, each.actor) for each in whole.timeline],
-        _inbox_view(whole.inbox) if whole.inbox is not None else None,
-        _shortages(found.shortages),
+        _inbox_view(whole.inbox, whole.kept.flags) if whole.inbox is not None else None,
+        order_shortages(found.shortages),
     )  # fmt: skip
-
-
-def _shortages(found: OrderShortages) -> list[OrderShortageView]:
-    return [
-        OrderShortageView(
-            line.reservation_id, line.line, each.sku, each.location, line.lacks,
-            other_locations(found.elsewhere, each.sku, line.channel, each.location), each.complete,
-        )
-        for each in found.short
-        for line in each.lines
-    ]  # fmt: skip
 
 
 def _summary(kept: KeptOrder) -> OrderSummary:
@@ -191,19 +181,20 @@ async def erase(call: Call) -> Erased:
 async def read_inbox(call: Call) -> InboxPage:
     """Read what could not be booked, a page at a time."""
     found, following = await service.inbox(call.caller, call.query(InboxQuery))
-    return InboxPage([_inbox_view(each) for each in found], following)
+    flags = await service.flags_of(call.caller, found)
+    return InboxPage([_inbox_view(each, flags.get((each.channel, each.number), ())) for each in found], following)
 
 
 async def retry(call: Call) -> InboxAsked:
     """Have an order of the inbox read and booked now."""
     entry, missing = await inbox.retry(call.caller, call.named("channel"), call.named("number"))
-    return InboxAsked(_inbox_view(entry), "retry", missing)
+    return await _asked(call, entry, "retry", missing=missing)
 
 
 async def ignore(call: Call) -> InboxAsked:
     """Leave an order of the inbox alone."""
     entry, missing = await inbox.ignore(call.caller, call.named("channel"), call.named("number"))
-    return InboxAsked(_inbox_view(entry), "ignore", missing)
+    return await _asked(call, entry, "ignore", missing=missing)
 
 
 async def map_listings(call: Call) -> InboxAsked:
@@ -213,13 +204,20 @@ async def map_listings(call: Call) -> InboxAsked:
     entry = await inbox.entry_of(call.caller, channel, number)  # nothing is put for an order that is not there
     await put_listings(call.caller, entry.channel, body)
     entry, missing = await inbox.retry(call.caller, channel, number)
-    return InboxAsked(_inbox_view(entry), "map", missing)
+    return await _asked(call, entry, "map", missing=missing)
 
 
-def _inbox_view(entry: InboxEntry) -> InboxView:
+async def _asked(
+    call: Call, entry: InboxEntry, what: Literal["retry", "ignore", "map"], *, missing: bool
+) -> InboxAsked:
+    flags = await service.flags_of(call.caller, [entry])
+    return InboxAsked(_inbox_view(entry, flags.get((entry.channel, entry.number), ())), what, missing)
+
+
+def _inbox_view(entry: InboxEntry, flags: Sequence[Flag]) -> InboxView:
     return InboxView(
         entry.channel, entry.number, entry.state, entry.reason, entry.detail, list(entry.listings),
-        time_of(entry.first_ms), time_of(entry.last_ms), entry.tries, entry.actor,
+        time_of(entry.first_ms), time_of(entry.last_ms), entry.tries, entry.actor, list(flags),
     )  # fmt: skip
 
 
@@ -231,11 +229,11 @@ _TO_DO: Final = ("not_in_inbox", "unknown_channel", *_DOCUMENTS)
 ROUTES = [
     Route(
         "GET", "/v1/orders", read_many, Scope.READ, "Find orders that channels told of, page by page",
-        {200: OrderPage}, query=OrdersQuery, outcomes=("invalid", *_DOCUMENTS), share=Share.REPORTS,
+        {200: OrderPage}, query=OrdersQuery, outcomes=("invalid", *_DOCUMENTS), share=Share.REPORTS, bound=True,
     ),
     Route(
         "GET", _ONE, read, Scope.READ, "Read one order with its timeline",
-        {200: OrderView}, outcomes=("invalid", "unknown_order", *_DOCUMENTS), share=Share.REPORTS,
+        {200: OrderView}, outcomes=("invalid", "unknown_order", *_DOCUMENTS), share=Share.REPORTS, bound=True,
     ),
     Route(
         "POST", _ONE + "/notes", add_note, Scope.ADMIN, "Add a note to an order",

@@ -5,6 +5,7 @@ from server.api.http.routing import Call, Route
 from server.domain.principal import Scope
 from server.schemas.renames import DeletedKeyQuery, DeletedView, KeyDeleted, ListingDeleted, RenameBody, RenamedView
 from server.service import renames
+from server.service.checks import check_reason
 from server.service.likeness import is_allowed
 
 
@@ -12,7 +13,8 @@ async def rename_sku(call: Call) -> RenamedView:
     """Give a SKU another name."""
     body: RenameBody = call.body
     names = call.named("sku"), body.to
-    return RenamedView(*await renames.rename_sku(call.caller, *names, allow_similar=is_allowed(body)))
+    reason = check_reason(body.reason)
+    return RenamedView(*await renames.rename_sku(call.caller, *names, allow_similar=is_allowed(body), reason=reason))
 
 
 async def delete_sku(call: Call) -> DeletedView:

@@ -1,6 +1,5 @@
 """When to order what: rules, proposals, and the events of stock that crossed a line."""
 
-import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -9,8 +8,9 @@ from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain import limits
 from server.domain.principal import Scope
-from server.domain.replenishment import Proposal, Rule, most_urgent
+from server.domain.replenishment import Proposal, Rule, urgency
 from server.insight import reorder_proposals
+from server.insight.first_rows import first_rows
 from server.insight.reports import Only, span_of
 from server.schemas.common import time_of
 from server.schemas.replenishment import (
@@ -27,10 +27,14 @@ from server.schemas.replenishment import (
 from server.service import rules
 from server.service.checks import check_location, check_sku
 from server.service.events import events as stock_events
+from server.service.pages import next_of, place_in
 from server.store.connection.timeouts import in_report_time
 from server.store.repositories.daily_figures import FigureStore
 from server.store.repositories.replenishment import ReplenishmentStore
 from server.store.repositories.rules import Where
+
+_Urgency = tuple[float, int, str, str]
+_decode_urgency = msgspec.json.Decoder(_Urgency).decode
 
 
 def _views(found: Mapping[Where, Rule]) -> list[RuleView]:
@@ -63,8 +67,10 @@ async def propose(call: Call) -> ProposalList:
     figures = FigureStore(call.caller.partition.client, call.caller.partition.keyspace)
     store = rules.replenishment_store(call.caller)
     proposals = await in_report_time(_proposals(store, figures, only))
-    found = await asyncio.to_thread(most_urgent, proposals)  # of all SKUs: others go on meanwhile
-    return ProposalList(found[: query.limit], len(found))
+    behind = place_in(query.after, _decode_urgency) if query.after else None
+    left = proposals if behind is None else [each for each in proposals if urgency(each) > behind]
+    page = await first_rows(left, urgency, query.limit)
+    return ProposalList(page, len(proposals), next_of(urgency(page[-1])) if len(page) < len(left) else "")
 
 
 async def _proposals(store: ReplenishmentStore, figures: FigureStore, only: Only) -> list[Proposal]:

@@ -1,6 +1,5 @@
 """Reports: what was sold where, how fast things go, and how long they last. From figures counted by day."""
 
-import asyncio
 from datetime import datetime
 
 import msgspec
@@ -9,8 +8,9 @@ from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain.daily_figures import Figures, date_of
 from server.domain.principal import Scope
-from server.domain.reports import ranked
+from server.domain.reports import RANKINGS, Sales, SalesOrder, place_in
 from server.insight import reports
+from server.insight.first_rows import first_rows
 from server.schemas.calendars import seam_views
 from server.schemas.common import time_of
 from server.schemas.problems import Problem
@@ -72,14 +72,19 @@ async def _sales(store: FigureStore, query: SalesQuery, about: reports.Only) -> 
     now_ms = await store.now_ms()
     days = service.days_of(query, calendar.day_of(now_ms))
     summed = await reports.sales(store, query.by, days, about)
-    ranking = await asyncio.to_thread(summed.ranked, query.order)  # of all SKUs: others go on meanwhile
-    rows = [_row_view(key, figures) for key, figures in ranking[: query.limit]]
+    rows = [_row_view(key, figures) for key, figures in await _first(summed, query.order, query.limit)]
     total = _row_view("", summed.total)
     first, last = date_of(days[0]), date_of(days[-1])
     return SalesReport(
         first, last, query.by, rows, len(summed.sums), total, *_counted_view(counted),
         calendar.zone_at(now_ms), seam_views(calendar, days),
     )  # fmt: skip
+
+
+async def _first(summed: Sales, order: SalesOrder, limit: int) -> list[tuple[str, Figures]]:
+    if summed.by == "day":  # a year of them at most
+        return summed.ranked(order)[:limit]
+    return await first_rows(summed.sums.items(), place_in(order), limit)
 
 
 async def velocity(call: Call) -> VelocityReport | Problem:
@@ -93,10 +98,10 @@ async def velocity(call: Call) -> VelocityReport | Problem:
 async def _velocity(store: FigureStore, query: VelocityQuery, about: reports.Only) -> VelocityReport:
     counted = await store.counted()
     span = await reports.span_of(store, counted)
-    found = await reports.velocities(store, span, about)
-    chosen = found if about.sku else await asyncio.to_thread(ranked, found, query.order)
+    ranking = RANKINGS["best" if about.sku else query.order]  # the one is told whatever it does
+    found = await reports.velocities(store, span, about, ranking.is_about)
     return VelocityReport(
-        chosen[: query.limit], len(chosen), *_counted_view(counted),
+        await first_rows(found, ranking.place, query.limit), len(found), *_counted_view(counted),
         span.calendar.zone_at(span.now_ms), seam_views(span.calendar, range(span.days.start, span.days.stop)),
     )  # fmt: skip
 

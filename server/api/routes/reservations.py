@@ -6,6 +6,7 @@ from server.api.http.answer import Answer, answer_item
 from server.api.http.elements import ReservationsDecoder
 from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
+from server.api.routes.index_views import index_view
 from server.api.routes.reservation_answers import answer_reservation, marked
 from server.domain import limits
 from server.domain.operations import ReservationOperation
@@ -33,9 +34,11 @@ from server.schemas.reservations import (
 from server.service import binding, bulk
 from server.service import reservations as service
 from server.service.checks import check_reservation_id
+from server.service.find_reservations import find_reservations, uses_index
 from server.service.line_names import names_others
 from server.service.part_names import NO_SCANS, find_scanned
 from server.service.problems import problem
+from server.service.reach import in_reach
 from server.service.reserve_many import reserve_operations
 
 Shown = Answer[ReservationView] | Problem
@@ -159,9 +162,19 @@ async def look_up(call: Call) -> ReservationView | Problem:
 
 async def read_many(call: Call) -> ReservationPage:
     """Read the reservations that match, a page at a time."""
-    page = await service.find(call.caller, call.query(ListQuery))
+    query: ListQuery = in_reach(call.caller.principal, call.query(ListQuery))
+    if uses_index(query):
+        return await _found_by_index(call, query)
+    page = await service.find(call.caller, query)
     views = [reservation_view(name, record, as_of_ms=page.as_of_ms) for name, record in page.reservations]
     return ReservationPage([marked(view, call.caller.partition) for view in views], page.next)
+
+
+async def _found_by_index(call: Call, query: ListQuery) -> ReservationPage:
+    page = await find_reservations(call.caller, query)
+    views = [reservation_view(name, record, as_of_ms=page.as_of_ms) for name, record in page.found]
+    shown = [marked(view, call.caller.partition) for view in views]
+    return ReservationPage(shown, page.following, index_view(page.freshness))
 
 
 _PROMISE = (
@@ -176,6 +189,7 @@ _PROMISE = (
     "out_of_stock",
     "sourcing_incomplete",
 )
+_HOLD = (*_PROMISE, "quota_exceeded")
 
 
 _SETTLE = ("id_reused", "unknown_reservation")
@@ -190,53 +204,54 @@ _ONE = "/v1/reservations/{reservation_id}"
 ROUTES = [
     Route(
         "POST", "/v1/reservations", reserve, Scope.RESERVE, "Hold units until a deadline",
-        {201: ReservationView}, ReserveBody, outcomes=_PROMISE, headers=_KEY, operation="reserve",
-        express=True,
+        {201: ReservationView}, ReserveBody, outcomes=_HOLD, headers=_KEY, operation="reserve",
+        express=True, own=True,
     ),
     Route(
         "POST", "/v1/reservations/batch", reserve_many, Scope.RESERVE, "Hold units many times over, each on its own",
         {200: ReservationResults}, ReserveManyBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("id_reused",), headers=_KEY, decoder=ReservationsDecoder, share=Share.BULK,
+        outcomes=("id_reused",), headers=_KEY, decoder=ReservationsDecoder, share=Share.BULK, own=True,
     ),
     Route(
         "POST", "/v1/orders", order, Scope.RESERVE, "Reserve and commit at once",
         {201: ReservationView}, OrderBody, outcomes=(*_PROMISE, "out_of_range"), headers=_KEY, operation="order",
-        express=True,
+        express=True, bound=True,
     ),
     Route(
         "GET", "/v1/reservations", read_many, Scope.READ, "Read the reservations that match, page by page",
-        {200: ReservationPage}, query=ListQuery, outcomes=("invalid",), share=Share.REPORTS,
+        {200: ReservationPage}, query=ListQuery, outcomes=("invalid", "documents_missing", "documents_unavailable"),
+        share=Share.REPORTS, bound=True,
     ),
     Route(
         "GET", _ONE, read, Scope.READ, "Read one reservation", {200: ReservationView},
-        outcomes=("invalid", "unknown_reservation"),
+        outcomes=("invalid", "unknown_reservation"), own=True,
     ),
     Route(
         "POST", "/v1/reservations/lookup", look_up, Scope.READ, "Read one reservation by the id in the body",
-        {200: ReservationView}, LookupBody, outcomes=("unknown_reservation",),
+        {200: ReservationView}, LookupBody, outcomes=("unknown_reservation",), own=True,
     ),
     Route(
         "POST", _ONE + "/extend", extend, Scope.RESERVE, "Move a hold's deadline",
-        {200: ReservationView}, ExtendBody, outcomes=_HELD, headers=_KEY, operation="extend",
+        {200: ReservationView}, ExtendBody, outcomes=_HELD, headers=_KEY, operation="extend", bound=True,
     ),
     Route(
         "POST", _ONE + "/commit", commit, Scope.RESERVE, "Turn held units into ordered ones",
         {200: ReservationView}, CommitBody, outcomes=(*_PARTS_HELD, "order_known", *_BOUND), headers=_KEY,
-        operation="commit", express=True,
+        operation="commit", express=True, own=True,
     ),
     Route(
         "POST", _ONE + "/release", release, Scope.RESERVE, "Release held units",
         {200: ReservationView, 202: ReservationView}, ReleaseBody, outcomes=(*_PARTS_HELD, "too_many_remembered"),
-        headers=_KEY, operation="release", express=True,
+        headers=_KEY, operation="release", express=True, own=True,
     ),
     Route(
         "POST", _ONE + "/cancel", cancel, Scope.RESERVE, "Cancel ordered units",
         {200: ReservationView, 202: ReservationView}, CancelBody, outcomes=(*_PARTS_COMMITTED, "too_many_remembered"),
-        headers=_KEY, operation="cancel",
+        headers=_KEY, operation="cancel", bound=True,
     ),
     Route(
         "POST", _ONE + "/fulfil", fulfil, Scope.RESERVE, "Ship ordered units",
         {200: ReservationView}, FulfilBody, outcomes=(*_PARTS_COMMITTED, "line_unmapped", *_BOUND), headers=_KEY,
-        operation="fulfil",
+        operation="fulfil", bound=True,
     ),
 ]  # fmt: skip

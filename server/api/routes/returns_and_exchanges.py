@@ -66,7 +66,7 @@ def _of_half(refused: Problem, half: BodyHalf) -> Problem:
 
 _RETURN = (
     "id_reused", "unknown_reservation", "unknown_barcode", "too_many_places", "exceeds_remaining", "not_fulfilled",
-    "out_of_range", "similar_name", "unregistered_location",
+    "out_of_range", "similar_name", "unregistered_location", "location_mirrored",
 )  # fmt: skip
 _KEY = ("Idempotency-Key",)
 _ONE = "/v1/reservations/{reservation_id}"
@@ -75,13 +75,14 @@ ROUTES = [
     Route(
         "POST", _ONE + "/return", take_back, Scope.RESERVE, "Take shipped units back, at any location",
         {200: ReservationView}, ReturnBody, outcomes=_RETURN, headers=_KEY, operation="return",
+        bound=True,
     ),
     Route(
         "POST", _ONE + "/exchange", exchange, Scope.RESERVE, "Take shipped units back and reserve others instead",
         {201: ExchangeView}, ExchangeBody, headers=_KEY, operation="exchange",
         outcomes=(
             *_RETURN, "unknown_sku", "location_closed", "too_many_splits", "too_many_lines", "out_of_stock",
-            "sourcing_incomplete",
+            "sourcing_incomplete", "quota_exceeded",
         ),
     ),
 ]  # fmt: skip

@@ -32,7 +32,7 @@ def _view(settings: SourceSettings, standing: Standing) -> SourceView:
     return SourceView(
         settings.name, settings.kind, missing, status.circuit, status.reason, _time(status.known_ms),
         _time(status.whole_ms), status.places, status.waiting, status.untold, status.untold_oldest_s, status.refused,
-        status.not_counted, status.supplies, status.unreadable,
+        status.not_counted, status.supplies, status.unreadable, status.is_late, settings.rules.lead_time_days,
     )  # fmt: skip
 
 

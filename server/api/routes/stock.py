@@ -117,7 +117,7 @@ def _result(answer: Answer[MovedView] | Problem) -> MovementResult:
 
 _COUNT = (
     "id_reused", "baseline_expired", "counted_since", "ahead_of_clock", "too_many_places", "out_of_range",
-    "similar_name", "unregistered_location",
+    "similar_name", "unregistered_location", "location_mirrored",
 )  # fmt: skip
 
 ROUTES = [

@@ -70,6 +70,7 @@ ROUTES = [
         {201: TransferView}, ShipBody,
         outcomes=(
             "id_reused", "unknown_barcode", "unknown_sku", "exceeds_available", "similar_name", "unregistered_location",
+            "location_mirrored",
         ),
         headers=("Idempotency-Key",), operation="transfer_ship",
     ),

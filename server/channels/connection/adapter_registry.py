@@ -1,6 +1,6 @@
 """Checks a configured channel against its kind of adapter, and builds the adapter."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -99,14 +99,8 @@ def _source_table(name: str, *below: str) -> str:
 
 
 def _source_options(settings: SourceSettings, kind: Kind) -> object:
-    where, fields = _source_table(settings.name, "options"), kind.options.__struct_encode_fields__
-    for name in settings.options:
-        if name in _OF_A_SOURCE and name not in fields:
-            raise ChannelConfigError(
-                f"{where}: {name} belongs to {_source_table(settings.name)}; write it above this table."
-            )
-    refuse_unknown(where, settings.options, fields, f"option of {kind.name}")
-    return convert(where, settings.options, kind.options)
+    where = _source_table(settings.name, "options")
+    return _checked_options(where, settings.options, kind, _OF_A_SOURCE, _source_table(settings.name))
 
 
 def notifier(where: str, options: Mapping[str, object], credentials: Mapping[str, str]) -> Adapter:
@@ -172,15 +166,21 @@ def _kind_of(where: str, name: str, known: Mapping[str, Kind]) -> Kind:
 
 
 def _options(settings: ChannelSettings, kind: Kind) -> object:
-    where, fields = table_of(settings.name, "options"), kind.options.__struct_encode_fields__
-    for name in settings.options:
+    where = table_of(settings.name, "options")
+    return _checked_options(where, settings.options, kind, _OF_THE_CHANNEL, table_of(settings.name))
+
+
+def _checked_options(
+    where: str, options: Mapping[str, object], kind: Kind, above: Collection[str], table: str
+) -> object:
+    """Make the options of a kind. ``above``: what belongs to the table that they are part of."""
+    fields = kind.options.__struct_encode_fields__
+    for name in options:
         # In TOML, what follows a table's header belongs to that table, so a rule at the end of the file ends up here.
-        if name in _OF_THE_CHANNEL and name not in fields:
-            raise ChannelConfigError(
-                f"{where}: {name} belongs to {table_of(settings.name)}; write it above this table."
-            )
-    refuse_unknown(where, settings.options, fields, f"option of {kind.name}")
-    return convert(where, settings.options, kind.options)
+        if name in above and name not in fields:
+            raise ChannelConfigError(f"{where}: {name} belongs to {table}; write it above this table.")
+    refuse_unknown(where, options, fields, f"option of {kind.name}")
+    return convert(where, options, kind.options)
 
 
 def _check_credentials(settings: ChannelSettings, kind: Kind, names: set[str]) -> None:

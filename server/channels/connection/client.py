@@ -22,7 +22,7 @@ from adapters.contract.errors import (
     UnreadableOrderError,
 )
 from adapters.contract.http import COMMANDS, ORDERS, WRITE, Answer, Exchange, Request
-from adapters.contract.stock import Item, Outcomes, PriceRejected, Rejected, Retry, Ticket
+from adapters.contract.stock import Applied, Item, Outcomes, PriceRejected, Rejected, Retry, Ticket
 from server.channels.connection.access import Access
 from server.channels.connection.circuit_breaker import CircuitBreaker, honoured_s
 from server.channels.connection.clock import Clock
@@ -33,6 +33,7 @@ from server.channels.connection.rate_limits import RateLimits
 
 T = TypeVar("T")
 _OF_ORDERS: Final = (ORDERS, COMMANDS)
+_WITH_REASON: Final = (Rejected, PriceRejected, Retry)
 log = structlog.get_logger("holdfast.channel")
 
 _DIGEST_BYTES: Final = 16
@@ -138,11 +139,12 @@ class ChannelClient:
     def masked(self, outcomes: Outcomes) -> Outcomes:
         """Mask credentials in the reasons that the channel gave."""
         mask = self.access.mask
-        return {
+        return outcomes | {
             key: replace(outcome, reason=mask(outcome.reason))
-            if isinstance(outcome, Rejected | PriceRejected | Retry) and mask(outcome.reason) != outcome.reason
-            else outcome
             for key, outcome in outcomes.items()
+            if type(outcome) is not Applied
+            and isinstance(outcome, _WITH_REASON)
+            and mask(outcome.reason) != outcome.reason
         }
 
     async def talk(

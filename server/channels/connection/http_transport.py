@@ -60,7 +60,8 @@ class _Progress:
 class Transport:
     """One channel's HTTP transport. ``allow_private`` names hosts that may be private and may do without TLS.
 
-    ``timeout_s`` is for a request and its whole answer, ``answer_bytes_max`` for the answer's body, decompressed.
+    ``timeout_s`` is for a request and its whole answer, ``answer_bytes_max`` for the answer's body, decompressed,
+    unless the request itself says how long that may be.
     ``resolver`` is by default the system's. Belongs to the event loop that first sends.
     """
 
@@ -105,7 +106,8 @@ class Transport:
                 allow_redirects=False,
                 trace_request_ctx=progress,
             ) as response:
-                return Answer(response.status, _headers(response), await self._body(response))
+                body = await self._body(response, request.answer_bytes_max or self._answer_bytes_max)
+                return Answer(response.status, _headers(response), body)
         except (aiohttp.ClientError, OSError, RuntimeError) as error:  # uvloop has RuntimeError for a closed socket
             reason = f"{url.host}: {_reason(error)}"
             # Without its cause, which may quote the URL.
@@ -156,16 +158,14 @@ class Transport:
             )
         return self._sessions[is_named]
 
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _body(self, response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
         """Read the body as far as it may go; aiohttp decompresses no further than what is read here."""
         body = bytearray()
         async for chunk in response.content.iter_any():
             body += chunk
-            if len(body) > self._answer_bytes_max:
+            if len(body) > bytes_max:
                 response.close()
-                raise UnavailableError(
-                    f"HTTP {response.status} with a body of more than {self._answer_bytes_max} bytes"
-                )
+                raise UnavailableError(f"HTTP {response.status} with a body of more than {bytes_max} bytes")
         return bytes(body)
 
 

@@ -133,6 +133,10 @@ class Hearings:
         self._channels = channels
         self._loopback_only = loopback_only
 
+    def take_over(self, other: "Hearings") -> None:
+        """Hear the channels of another one from now on."""
+        self._channels = other._channels  # noqa: SLF001  # of the same class
+
     def body_bytes_max(self, channel: str) -> int | None:
         """Return how long a delivery of a channel may be; None: nothing of it is heard here."""
         hearing = self._channels.get(channel)
@@ -141,7 +145,8 @@ class Hearings:
 
     def is_heard(self, channel: str, *, is_local: bool) -> bool:
         """Whether a delivery may be looked at: it carries a secret, or comes from a program of this very machine."""
-        intake = self._channels[channel].intake
+        hearing = self._channels.get(channel)
+        intake = hearing.intake if hearing is not None else None
         proves_itself = intake is not None and intake.authentic_by != "none"
         return proves_itself or (self._loopback_only and is_local)
 
@@ -149,9 +154,10 @@ class Hearings:
         self, channel: str, *, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
     ) -> HeardAnswer:
         """Hear one delivery."""
-        return await self._channels[channel].hear(
-            Delivery(method=method, path=path, query=query, headers=dict(headers), body=body)
-        )
+        hearing = self._channels.get(channel)  # it may have gone while the delivery was read
+        if hearing is None:
+            return _AWAY
+        return await hearing.hear(Delivery(method=method, path=path, query=query, headers=dict(headers), body=body))
 
 
 _AWAY: Final = HeardAnswer("away")

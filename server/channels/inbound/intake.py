@@ -140,6 +140,7 @@ class Intake:
         self._taking.since_ms = since_ms
         await self._store.note_intake(self._clock.store_ms())
         self._schedule.load([each async for each in self._store.to_read()])
+        self._outbox.released_ms = await self._store.released_ms()
         self._outbox.load([each async for each in self._store.outbox()], self._clock.store_ms())
         reaches_back = stored_ms is None or since_ms >= stored_ms
         for poller in self._pollers:

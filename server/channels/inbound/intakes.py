@@ -18,7 +18,6 @@ from server.channels.outbound.sender import Sender
 from server.channels.running import keep_running
 from server.domain.channels import ChannelSettings
 from server.domain.intake import IntakeStatus
-from server.domain.principal import SYSTEM
 from server.store.errors import FencedError, StoreUnavailableError
 from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import DamagedEntryError
@@ -104,8 +103,7 @@ class Intakes:
         commands = ChannelStore(self._store.client, self._store.keyspace)
 
         async def tell(keys: Sequence[str]) -> None:
-            skus = {sku for key in keys for sku in channel.state.skus_under(key)}
-            await commands.send_command(channel.name, "channel_resend", sorted(skus), SYSTEM, keys=keys)
+            await commands.resend(channel.name, keys, channel.state.skus_under)
 
         return tell
 

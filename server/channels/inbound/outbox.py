@@ -55,6 +55,8 @@ class Outbox:
     def __init__(self, writes: IntakeWrites) -> None:
         self.on_work: Callable[[], None] = lambda: None
         """Called when something is to be sent."""
+        self.released_ms = 0
+        """When a restored store began to speak again; what is from before is looked for before it is sent."""
         self._writes = writes
         self._entries: dict[str, OutboxEntry] = {}
         self._by_order: dict[str, list[str]] = {}
@@ -73,16 +75,21 @@ class Outbox:
 
     # -- what is asked for
 
-    def say(self, entry_id: str, command: Command, *, by: str, now_ms: int) -> None:
-        """Have something said, unless it was before; what the order's change has superseded is said anew."""
-        before = self._entries.get(entry_id)
-        if before is not None and before.state != "superseded":
+    def say(self, entry_id: str, command: Command, *, by: str, now_ms: int, since_ms: int = 0) -> None:
+        """Have something said, unless it was before; what the order's change has superseded is said anew.
+
+        ``since_ms``: from when on it may have been said, 0: not before now.
+        """
+        if entry_id in self._entries and not self.is_superseded(entry_id):
             return
         name = str(type(command).__struct_config__.tag)
-        self.add(OutboxEntry(entry_id, command.order, name, _pack(command), by, "waiting", now_ms, now_ms, now_ms))
+        entry = OutboxEntry(entry_id, command.order, name, _pack(command), by, "waiting", now_ms, now_ms, now_ms)
+        self.add(entry, since_ms)
 
-    def add(self, entry: OutboxEntry) -> None:
-        """Add a command, unless it is there."""
+    def add(self, entry: OutboxEntry, since_ms: int = 0) -> None:
+        """Add a command, unless it is there; ``since_ms``: as for :meth:`say`, 0: not before it was made."""
+        if entry.state == "waiting" and (since_ms or entry.created_ms) < self.released_ms:
+            entry = replace(entry, state="unsure")
         before = self._entries.get(entry.id)
         if not _is_readable(entry):
             self._writes.entry(entry.id, replace(entry, state="refused", reason="not a command"))
@@ -121,6 +128,11 @@ class Outbox:
     def is_waiting(self, entry_id: str) -> bool:
         """Whether a command is still to be sent."""
         return self._entries[entry_id].state == "waiting"
+
+    def is_superseded(self, entry_id: str) -> bool:
+        """Whether an order had changed before a command came, so that it is to be said anew."""
+        entry = self._entries.get(entry_id)
+        return entry is not None and entry.state == "superseded"
 
     def pieces_said(self, order: str, kind: type[Ship] | type[Refuse]) -> Mapping[str, int] | None:
         """Return how many pieces of each line such commands were about; None: one of them is not settled yet."""

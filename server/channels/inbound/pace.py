@@ -55,6 +55,10 @@ class Pace:
             pause_s = AGAIN_S if pause_s is None else min(pause_s, WAIT_S_MAX)
             if pause_s > 0:
                 await waited(wake, pause_s)
+            else:
+                await asyncio.sleep(
+                    0
+                )  # work that waits for nothing by itself, such as a long file, leaves others a turn
 
     async def guarded(self, work: Callable[[], Awaitable[float]]) -> float | None:
         """Do a piece of work; None: the store was away, and it is to be done again."""

@@ -40,8 +40,10 @@ class Rules:
 
     async def apply(self, order: Order, booked: Booked, wanted: ToRead, now_ms: int) -> ToRead:
         """Say what the rules want of an order that was read whole; return what is kept of it."""
-        if self._may_acknowledge(order, booked) and not wanted.acknowledged:
-            self._say(Acknowledge(order=order.key), "acknowledge", now_ms)
+        acknowledge = Acknowledge(order=order.key)
+        is_said = wanted.acknowledged and not self._outbox.is_superseded(command_id(acknowledge))
+        if self._may_acknowledge(order, booked) and not is_said:
+            self._say(order, acknowledge, "acknowledge", now_ms)
             wanted = msgspec.structs.replace(wanted, acknowledged=True)
         if self._settings.ship == "when_fulfilled" and "ship" in self._intake.commands:
             await self._ship(order, booked, now_ms)
@@ -81,7 +83,7 @@ class Rules:
                 shipped_ms=now_ms,
             )
             # By how many have left then in all: the next parcel of a line is another command. They leave in turn.
-            self._say(command, "ship", now_ms + place, *sorted((line, told[line]) for line in lines))
+            self._say(order, command, "ship", now_ms + place, *sorted((line, told[line]) for line in lines))
 
     async def _refuse(self, order: Order, wanted: ToRead, now_ms: int) -> ToRead:
         """Refuse what was short from the start and still is; what is short in part is for a person to decide.
@@ -107,8 +109,9 @@ class Rules:
             # A line is refused once by itself: whether more of it is, a person decides.
             lines = tuple((line, pieces) for line, pieces in wanted.short if line not in said)
             if lines:
-                self._say(Refuse(order=order.key, lines=lines), "refuse", now_ms, lines)
+                self._say(order, Refuse(order=order.key, lines=lines), "refuse", now_ms, lines)
         return wanted
 
-    def _say(self, command: Command, rule: str, now_ms: int, *parts: object) -> None:
-        self._outbox.say(command_id(command, *parts), command, by=BY_RULE + rule, now_ms=now_ms)
+    def _say(self, order: Order, command: Command, rule: str, now_ms: int, *parts: object) -> None:
+        since_ms = order.placed_ms or order.changed_ms
+        self._outbox.say(command_id(command, *parts), command, by=BY_RULE + rule, now_ms=now_ms, since_ms=since_ms)

@@ -10,7 +10,7 @@ import structlog
 
 from server.channels.connection.clock import Clock
 from server.channels.outbound.catalogue import Catalogue
-from server.channels.outbound.comparison import Comparison, Mark
+from server.channels.outbound.comparison import Mark
 from server.channels.outbound.confirmations import Confirmations
 from server.channels.outbound.in_flight import InFlight, Value
 from server.channels.outbound.pending import Pending, Queue
@@ -37,7 +37,6 @@ class Answers:
         pending: Pending,
         resend_later: ResendLater,
         *,
-        comparison: Comparison,
         confirmations: Confirmations,
         mark: Mark,
         queue: Callable[[str, Value], Queue],
@@ -49,7 +48,6 @@ class Answers:
         self._dead_letters = catalogue.dead_letters
         self._pending = pending
         self._resend_later = resend_later
-        self._comparison = comparison
         self._confirmations = confirmations
         self._mark = mark
         self._queue = queue
@@ -59,12 +57,14 @@ class Answers:
     def confirmed(self, sent: InFlight, now_ms: int) -> None:
         """Record that the channel shows what was sent; what has changed since becomes pending."""
         sku, key, pending = sent.sku, sent.key, sent.pending
-        quantity, price, list_price = sent.result
-        kept = self._comparison.kept(key)
-        shown = Shown(key, quantity, price, list_price, sent.seq, now_ms, pending.sold, kept, sku)
+        result = sent.result
+        before = self._catalogue.shown(key)
+        kept = before.kept if before is not None else None  # no confirmation ends what comparisons have found
+        shown = Shown(key, result.quantity, result.price, result.list_price, sent.seq, now_ms, pending.sold, kept, sku)
         self._catalogue.set_shown(key, shown)
         self._confirmations.last_ms = now_ms
-        self._dead_letters.shown_under(sku, key)
+        if sku in self._dead_letters:
+            self._dead_letters.shown_under(sku, key)
         if sent.with_price:
             self._dead_letters.remove_price(sku, key)
         if pending.changed_ms:

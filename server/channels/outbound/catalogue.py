@@ -14,7 +14,7 @@ from server.channels.outbound.pending import PendingKey
 from server.channels.outbound.stock_levels import StockLevels
 from server.channels.write_behind import ChannelWriteBehind
 from server.domain.channels import ChannelRules, Listing, Shown
-from server.domain.publishable import publishable_pieces
+from server.domain.components import pieces
 
 LEFT_KEPT_MS: Final = 7 * 86_400_000
 """Comparisons are a day apart, and a publisher may be away over a weekend."""
@@ -46,39 +46,47 @@ class Catalogue:
         dead_letters: DeadLetters,
         write_behind: ChannelWriteBehind,
     ) -> None:
-        self.rules = rules
+        self._rules = stock_levels.numbered(rules)
         self.dead_letters = dead_letters
         self.lists_all = lists_all
-        self._quantity_max = capabilities.quantity_max
+        self.quantity_max = capabilities.quantity_max
         self._takes_price = capabilities.takes_price
         self._stock_levels = stock_levels
         self._write_behind = write_behind
-        self._owners = KeyOwners(lists_all=lists_all, skus=lambda: iter(stock_levels), is_sku=stock_levels.__contains__)
+        self._channel = write_behind.channel
+        self.owners: Final = KeyOwners(
+            lists_all=lists_all, skus=lambda: iter(stock_levels), is_sku=stock_levels.__contains__
+        )
+        """The listings, and which of them owns each key."""
         self._shown: dict[str, Shown] = {}
         self._left: dict[str, str] = {}
         self._left_by: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
         """Count the SKUs that have a listing of their own."""
-        return len(self._owners)
+        return len(self.owners)
+
+    @property
+    def rules(self) -> ChannelRules:
+        """How a number comes from what is available."""
+        return self._rules.rules
+
+    @rules.setter
+    def rules(self, rules: ChannelRules) -> None:
+        self._rules = self._stock_levels.numbered(rules)
 
     # -- listings
 
-    @property
-    def owners(self) -> KeyOwners:
-        """The listings, and which of them owns each key."""
-        return self._owners
-
     def listing(self, key: str) -> Listing | None:
         """Return what a key is to show: the listing that owns it, or 0 where its SKU has left it; None: neither."""
-        listing = self._owners.owner(key)
+        listing = self.owners.owner(key)
         if listing is None and key in self._left:
             return Listing(self._left[key], key, listed=False)
         return listing
 
     def keys(self) -> list[str]:
         """Return every key that has an owner, or was left by one."""
-        return [*self._owners.keys(), *(key for key in self._left if self._owners.owner(key) is None)]
+        return [*self.owners.keys(), *(key for key in self._left if self.owners.owner(key) is None)]
 
     # -- keys that nobody owns any more
 
@@ -106,7 +114,7 @@ class Catalogue:
         Until then comparisons look at them, too: a channel may have said yes to the 0 and changed nothing.
         """
         for key, shown in list(self._shown.items()):
-            if self._owners.owner(key) is not None:
+            if self.owners.owner(key) is not None:
                 continue
             if shown.may_show_units or now_ms - shown.confirmed_ms < LEFT_KEPT_MS:
                 self.leave(key, shown.sku)
@@ -132,7 +140,7 @@ class Catalogue:
 
     def forget_shown(self) -> list[Shown]:
         """Treat what is shown of all listings as unknown; returns what is still known of keys that nobody owns."""
-        self._shown = {key: shown for key, shown in self._shown.items() if self._owners.owner(key) is None}
+        self._shown = {key: shown for key, shown in self._shown.items() if self.owners.owner(key) is None}
         return list(self._shown.values())
 
     def set_shown(self, key: str, shown: Shown | None) -> None:
@@ -185,15 +193,21 @@ class Catalogue:
 
     def value(self, listing: Listing) -> Value:
         """Return what the channel should show of a listing now."""
-        units = publishable_pieces(self._stock_levels.meant(self.rules), listing, self._available)
-        if self._quantity_max is not None:
-            units = min(units, self._quantity_max)
-        if not self._takes_price or self.dead_letters.refuses_price(listing):
+        if not listing.listed:
+            units = 0
+        elif listing.components:
+            units = pieces(listing.components, self._published)
+        else:
+            units = self._stock_levels.published(listing.sku, self._channel, self._rules)
+        if self.quantity_max is not None:
+            units = min(units, self.quantity_max)
+        # No listing has a list price alone.
+        if not listing.price or not self._takes_price or self.dead_letters.refuses_price(listing):
             return Value(units, "", "")
         return Value(units, listing.price, listing.list_price)
 
-    def _available(self, sku: str) -> Mapping[str, int]:
-        return self._stock_levels.available(sku, self._write_behind.channel)
+    def _published(self, sku: str) -> int:
+        return self._stock_levels.published(sku, self._channel, self._rules)
 
     def _seq(self, listing: Listing) -> int:
         """Return the newest seq of what a listing is made of; 0: none of it is known."""
@@ -222,7 +236,7 @@ class Catalogue:
             priced = (pending.forced or is_new) and can_send(listing.key, True) <= 0
         return InFlight(
             listing.sku, listing.key, value, self._version(listing, shown), pending, priced, shown, listing, self.rules,
-            self._stock_levels.closed.version,
+            self._stock_levels.closed.version, self._stock_levels.versions_from,
         )  # fmt: skip
 
     def _is_fall(self, listing: Listing, value: Value, pending: PendingKey) -> bool:
@@ -231,18 +245,19 @@ class Catalogue:
 
     def is_current(self, sent: InFlight) -> bool:
         """Return whether nothing has changed since a value was made, and no price had to stay behind."""
+        if sent.rules is not self._rules.rules or self._stock_levels.closed.version != sent.locations_version:
+            return False
+        stored = self.owners.stored(sent.sku)
         return (
-            self._seq(sent.listing) in (0, sent.seq)
-            and self._stock_levels.closed.version == sent.locations_version
-            and self._owners.stored(sent.sku) in (None, sent.listing)
+            (stored is sent.listing or stored is None or stored == sent.listing)
+            and self._seq(sent.listing) in (0, sent.seq)
             and self.is_of_owner(sent)
-            and sent.rules is self.rules
             and (sent.with_price or not sent.value.price)
         )
 
     def is_of_owner(self, sent: InFlight) -> bool:
         """Return whether the SKU that was sent still owns the key it was sent with."""
-        owner = self._owners.owner(sent.key)
+        owner = self.owners.owner(sent.key)
         return owner is not None and owner.sku == sent.sku
 
 

@@ -79,7 +79,6 @@ class ChannelState:
             catalogue,
             self._pending,
             self._resend_later,
-            comparison=self._comparison,
             confirmations=self._confirmations,
             mark=self.key_changed,
             queue=self._queue,
@@ -125,6 +124,8 @@ class ChannelState:
             lag_p50_s=lag_p50_s,
             lag_p99_s=lag_p99_s,
             lists_all=self._catalogue.lists_all,
+            quantity_max=self._catalogue.quantity_max,
+            paused=self.is_paused,
         )
 
     def __len__(self) -> int:
@@ -179,6 +180,11 @@ class ChannelState:
         """How many seconds apart the channel is compared; 0: only when asked."""
         return self._catalogue.rules.reconcile_every_s
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing is published to the channel now, because its rules say so."""
+        return self._catalogue.rules.paused
+
     # -- what must be published
 
     def owners_of(self, listings: Mapping[str, Listing | None]) -> set[str]:
@@ -197,12 +203,13 @@ class ChannelState:
         ``changed_ms`` 0: it was no change of stock. ``maybe_applied``: another publisher may have sent a value that
         has not yet taken effect.
         """
-        listing = self._catalogue.owners.of(sku)
+        owners = self._catalogue.owners
+        listing = owners.of(sku)
         if listing is None:
             self._relisting.find_implicit_rival(sku)
         else:
             self._look_at(listing, entry_id, changed_ms, forced=forced, maybe_applied=maybe_applied)
-        for each in self._catalogue.owners.holding(sku):
+        for each in owners.holding(sku):
             self._look_at(each, entry_id, changed_ms, forced=forced, maybe_applied=maybe_applied)
 
     def key_changed(
@@ -220,10 +227,11 @@ class ChannelState:
         if not forced and key not in self._pending and self._catalogue.is_shown(listing, value):
             return
         # The time of a change lies ahead where the store's clock was fast: what waits must not look as if it did not.
-        changed_ms = min(changed_ms, self._clock.store_ms())
+        now_ms = self._clock.store_ms()
+        changed_ms = min(changed_ms, now_ms)
         pending = self._pending.add(key, entry_id, changed_ms, self._queue(key, value), forced=forced)
         pending.maybe_applied |= maybe_applied
-        pending.since_ms = pending.since_ms or changed_ms or self._clock.store_ms()
+        pending.since_ms = pending.since_ms or changed_ms or now_ms
         self.on_work()
 
     def sold_there(self, sku: str, units: int) -> None:
@@ -244,6 +252,11 @@ class ChannelState:
         if self._changes_its_number:
             self._catalogue.add_own_sale(key, 0)
             self._pending.sold(key, 0)
+
+    def names_at(self, key: str) -> list[str]:
+        """Return what the listing that owns a key is known by: its SKU, or the name of a pack or bundle; else none."""
+        listing = self._catalogue.listing(key)
+        return [] if listing is None else [listing.sku]
 
     def skus_under(self, key: str) -> list[str]:
         """Return the SKUs of which the listing that owns a key has pieces."""

@@ -85,11 +85,6 @@ class Comparison:
         self._mark(listing.key, entry_id, 0, forced=True)
         return True
 
-    def kept(self, key: str) -> Kept | None:
-        """Return what comparisons have found of a key so far, which its next confirmation does not end."""
-        shown = self._catalogue.shown(key)
-        return shown.kept if shown is not None else None
-
     def begin_anew(self, key: str) -> None:
         """Forget what comparisons have found of a key: somebody has seen to it."""
         shown = self._catalogue.shown(key)

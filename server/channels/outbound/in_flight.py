@@ -1,7 +1,6 @@
 """What is on its way to a channel: the value, the pending key that it answers, and its form for an adapter."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -15,7 +14,7 @@ CanSend = Callable[[str, bool], float]
 """For a key, and whether it carries a price: how many seconds it must wait for a limit of its own."""
 
 
-class Value(NamedTuple):
+class Value(msgspec.Struct, frozen=True, gc=False):
     """What a channel should show of a SKU; prices are empty where they are not published."""
 
     quantity: int
@@ -42,6 +41,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
     listing: Listing
     rules: ChannelRules
     locations_version: int = 0
+    versions_from: int = 0
 
     @property
     def result(self) -> Value:
@@ -50,7 +50,11 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
             return self.value
         if self.pending.forced and self.value.price:  # a price that is to be sent whatever is shown, and was not yet
             return Value(self.value.quantity, "", "")
-        return Value(self.value.quantity, *((self.shown.price, self.shown.list_price) if self.shown else ("", "")))
+        value, shown = self.value, self.shown
+        price, list_price = (shown.price, shown.list_price) if shown is not None else ("", "")
+        if price == value.price and list_price == value.list_price:
+            return value
+        return Value(value.quantity, price, list_price)
 
     @property
     def is_price_only(self) -> bool:
@@ -75,7 +79,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
             key=self.key,
             sku=name_in(self.sku),
             quantity=self.value.quantity,
-            version=self.seq,
+            version=self.versions_from + self.seq,
             locations_version=self.locations_version,
             changed_ms=self.pending.since_ms,
             attempt=self.pending.attempt,
@@ -88,9 +92,10 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
 
     def ticket_item(self) -> TicketItem:
         """Return it in the form that an open ticket is stored in."""
-        quantity, price, list_price = self.result
-        changed_ms = self.pending.changed_ms
-        return TicketItem(self.sku, self.key, quantity, price, list_price, self.seq, changed_ms, self.with_price)
+        result, changed_ms = self.result, self.pending.changed_ms
+        return TicketItem(
+            self.sku, self.key, result.quantity, result.price, result.list_price, self.seq, changed_ms, self.with_price
+        )
 
 
 def resumed(item: TicketItem, pending: PendingKey, rules: ChannelRules) -> InFlight:

@@ -148,12 +148,17 @@ class JournalReader:
             case "channel_rules":
                 given = (await self._commands.given_rules()).get(channel.name, {})
                 rules = rules_in_force(self._configured[channel.name], understood(given))
+                was_paused = state.is_paused
                 await state.use_rules(rules, entry_id, forced=self._is_of_before(entry_id))
+                if was_paused and not state.is_paused:
+                    channel.revive()
             case "channel_listings":
                 changed = [*skus, *map(known_by, commanded_keys(change))]
                 await self._relist(channel, changed, entry_id, left_keys(change, lists_all=state.lists_all))
             case "channel_reconcile":
                 channel.ask_reconcile(entry_id)
+            case "channel_test":
+                channel.ask_test()
             case "channel_retry":
                 channel.revive()
                 again = state.retry_dead_letters(skus or state.dead_letter_skus(), entry_id)

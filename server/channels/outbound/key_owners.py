@@ -62,7 +62,10 @@ class KeyOwners:
 
     def holding(self, sku: str) -> Iterator[Listing]:
         """Go through the packs and bundles that hold a SKU and own their keys."""
-        for known_by in self._holding.get(sku, ()):
+        return self._holding_of(sku) if sku in self._holding else iter(())
+
+    def _holding_of(self, sku: str) -> Iterator[Listing]:
+        for known_by in self._holding[sku]:
             listing = self.of(known_by)
             if listing is not None:
                 yield listing
@@ -90,6 +93,9 @@ class KeyOwners:
 
     def of(self, sku: str) -> Listing | None:
         """Return a SKU's listing if the SKU owns its key."""
+        if not self._lists_all:
+            listing = self._listings.get(sku)
+            return listing if listing is not None and self._owners.get(listing.key) == sku else None
         listing = self.wanted(sku)
         if listing is None:
             return None

@@ -6,9 +6,10 @@ often it changes, and a second time only while it is in flight.
 
 import heapq
 from collections.abc import Iterator, KeysView
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+import msgspec
 
 from server.store.journal.journal import EntryId
 
@@ -42,8 +43,7 @@ def _is_moved(waits_in: Queue, queue: Queue) -> bool:
     )
 
 
-@dataclass(slots=True)
-class PendingKey:
+class PendingKey(msgspec.Struct, gc=False):
     """One key that is pending or in flight.
 
     ``entry_id`` is that of the oldest change that is not confirmed, ``changed_ms`` its time on the store's clock (0: it

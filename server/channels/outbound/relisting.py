@@ -102,8 +102,10 @@ class Relisting:
             self._pending.discard(key)
         else:
             self._catalogue.leave(key, owner or left_by)
-            # A sale or cancel there may be on its way to us, and would be noted at the SKU's new key.
+            # A sale or cancel there may be on its way to us, and would be noted at the SKU's new key. What is in flight
+            # there may have been before it.
             self._catalogue.add_own_sale(key, 0)
+            self._pending.sold(key, 0)
 
     def _is_refused(self, key: str, sku: str) -> bool:
         """Return whether the channel has never taken a number of a key: nothing is shown there."""

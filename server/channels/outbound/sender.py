@@ -17,13 +17,15 @@ from server.channels.outbound.channel_state import ChannelState
 from server.channels.outbound.identical_bodies import arrangements, first_new
 from server.channels.outbound.in_flight import InFlight
 from server.channels.outbound.open_tickets import OpenTickets
+from server.channels.outbound.probe import probe
 from server.channels.outbound.push_results import PushResults
 from server.channels.outbound.reconcile import reconcile
 from server.channels.outbound.retry_policy import COMPANION_WAIT_S, WAIT_S_MAX
 from server.channels.outbound.tickets import watch
 from server.channels.write_behind import ChannelWriteBehind
-from server.domain.channels import ChannelStatus, LastReconcile, OpenTicket
+from server.domain.channels import ChannelStatus, LastReconcile, LastTest, OpenTicket
 from server.domain.intake import IntakeStatus
+from server.domain.mirrors import MirrorStatus
 from server.store.errors import StoreUnavailableError
 from server.store.journal.journal import EntryId, before
 from server.telemetry.channel_metrics import ChannelMetrics
@@ -64,6 +66,7 @@ class Sender:
         self.since_ms = clock.store_ms()
         """When something was first published to the channel."""
         self.last_reconcile: LastReconcile | None = None
+        self.last_test: LastTest | None = None
         self._tickets = tickets
         self._push_results = PushResults(state, tickets, clock, metrics)
         self._write_behind = write_behind
@@ -77,6 +80,7 @@ class Sender:
         self._next_push_s = 0.0
         self._next_cadence_s = 0.0
         self._spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # spreads load, protects nothing
+        self._test_asked = asyncio.Event()
         self._reconcile_asked = asyncio.Event()
         self._reconcile_ids: list[EntryId] = []
         self._marking: list[EntryId] = []
@@ -103,6 +107,10 @@ class Sender:
         self._reconcile_asked.set()
         self.revive()
 
+    def ask_test(self) -> None:
+        """Find out as soon as possible whether the channel answers; see :attr:`last_test`."""
+        self._test_asked.set()
+
     def begin_marking(self, entry_id: EntryId) -> None:
         """Hold back the cursor: not all that a journal entry concerns is pending yet."""
         self._marking.append(entry_id)
@@ -127,6 +135,7 @@ class Sender:
             for ticket in self._tickets.resume():
                 group.create_task(self._watch(group, ticket, self._push_results.resume(ticket, self.position)))
             group.create_task(self._reconcile_regularly())
+            group.create_task(self._test_when_asked())
             while not self._stopping:
                 await self._send_next(group)
 
@@ -141,11 +150,17 @@ class Sender:
     def resume_status(self, status: ChannelStatus) -> None:
         """Take over an earlier publisher's times, so that restarts do not put off what is due by time."""
         self.since_ms = status.since_ms or self.since_ms
-        self.last_reconcile = status.reconcile
+        self.last_reconcile, self.last_test = status.reconcile, status.test
         self.state.resume_status(status)
 
-    def write_status(self, publisher: str, journal_end_ms: int, intake: IntakeStatus | None = None) -> None:
-        """Write the channel's status with that of its orders, and update its gauges."""
+    def write_status(
+        self,
+        publisher: str,
+        journal_end_ms: int,
+        intake: IntakeStatus | None = None,
+        mirror: MirrorStatus | None = None,
+    ) -> None:
+        """Write the channel's status with that of its orders and of what it holds, and update its gauges."""
         circuit_breaker, signed_out = self.client.circuit_breaker, self.client.access.signed_out
         status = replace(
             self.state.status(publisher, self._clock.store_ms()),
@@ -156,7 +171,9 @@ class Sender:
             signed_out=bool(signed_out),
             cursor="{}-{}".format(*self.cursor()),
             reconcile=self.last_reconcile,
+            test=self.last_test,
             intake=intake,
+            mirror=mirror,
         )
         self._write_behind.status(status)
         self._metrics.show(status, journal_end_ms=journal_end_ms, cadence_s=self.state.cadence_s)
@@ -183,7 +200,12 @@ class Sender:
         group.create_task(self._push(group, batch, items))
 
     def _wait_s(self) -> float:
-        """Return how long nothing can be sent, whatever changes; infinity: until a push or a ticket has its result."""
+        """Return how long nothing can be sent, whatever changes; infinity: until something else wakes it.
+
+        That is the result of a push or a ticket, or, where the channel is paused, other rules.
+        """
+        if self.state.is_paused:
+            return _FOREVER_S
         limits = self.client.capabilities
         most = 1 if self.client.circuit_breaker.probing else limits.requests_in_flight_max
         jobs = len(self._tickets) + self._pushes
@@ -282,6 +304,13 @@ class Sender:
         return together, arranged_items
 
     # -- reconciling
+
+    async def _test_when_asked(self) -> None:
+        while True:
+            await self._test_asked.wait()
+            self._test_asked.clear()
+            self.last_test = await probe(self.state, self.client, self._clock, self.position)
+            self._wake.set()
 
     async def _reconcile_regularly(self) -> None:
         while True:

@@ -1,30 +1,35 @@
 """The service as a source's engine sees it: counts and expected receipts go in, records and open orders come out."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from adapters.contract.source import SupplyRow
 from server.domain.answers import Refused
+from server.domain.limits import DEFAULT_LOCATION, LOCATION_BYTES_MAX
 from server.domain.operations.stock import StockOperation
 from server.domain.principal import ALL_SCOPES, Principal
 from server.domain.reservation import Reservation
+from server.domain.spelling import fault, normal
 from server.domain.stock import StockRecord
 from server.domain.sudden_changes import Place
 from server.schemas.expected_receipts import ExpectedReceiptBody
 from server.schemas.stock import CountMovement
+from server.service import mirrors
 from server.service.caller import Caller, Partition
 from server.service.checks import InvalidError, enter
 from server.service.current_names import current
 from server.service.expected_receipts import expect_operation, forgo_operation
 from server.service.movements import each_in_order, operation_of
 from server.store.connection.timeouts import in_time
+from server.store.repositories.known_names import unknown_names
 from server.store.repositories.reservations import list_reservations
 from server.store.repositories.stock import read_records
 
 INVALID: Final = "invalid"
 _PAGE: Final = 200
+_PIECE: Final = 1_000
 
 
 class SourceCount(NamedTuple):
@@ -40,6 +45,12 @@ class SourceDesk(Protocol):
 
     async def levels(self, places: Sequence[Place]) -> dict[Place, StockRecord | None]:
         """Read the records of places, also by old names of their SKUs; None: the SKU is not known there."""
+
+    async def claim(self, source: str, location: str, groups: Collection[str]) -> str:
+        """Have a source fill a location of these groups alone; return why it cannot, empty where it does."""
+
+    async def known(self, skus: Sequence[str]) -> set[str]:
+        """Return those SKUs that are known here, wherever they lie."""
 
     async def count(self, source: str, counts: Sequence[SourceCount]) -> dict[Place, str]:
         """Make counts; return the outcomes of those that were refused."""
@@ -74,6 +85,24 @@ class ServiceSourceDesk:
         stored = [(name, location) for name, (_, location) in zip(names, places, strict=True)]
         records = await in_time(read_records(self._partition.client, self._partition.keyspace, stored))
         return dict(zip(places, records, strict=True))
+
+    async def claim(self, source: str, location: str, groups: Collection[str]) -> str:
+        """Have a source fill a location of these groups alone. It is on sale, after all others."""
+        if location == DEFAULT_LOCATION:
+            return f"location may not be {DEFAULT_LOCATION}, where your own units are"
+        if normal(location) != location or fault(location) or len(location.encode()) > LOCATION_BYTES_MAX:
+            return f"the name of location {location!r} cannot be used; give it another"
+        return await mirrors.claim(self._caller(source), location, is_open=True, groups=groups)
+
+    async def known(self, skus: Sequence[str]) -> set[str]:
+        """Return those SKUs that are known here, also by an old name."""
+        caller, known = self._caller(""), set[str]()
+        for first in range(0, len(skus), _PIECE):  # each in its own time: a list may have a million
+            piece = skus[first : first + _PIECE]
+            unknown = await in_time(unknown_names(self._partition.client, self._partition.keyspace, "sku", piece))
+            renamed = {sku for sku, now in zip(unknown, await current(caller, unknown), strict=True) if sku != now}
+            known |= set(piece).difference(unknown) | renamed
+        return known
 
     async def count(self, source: str, counts: Sequence[SourceCount]) -> dict[Place, str]:
         """Make counts through the same door as those of people."""

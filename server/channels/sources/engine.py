@@ -18,7 +18,9 @@ from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.inbound.pace import Pace
 from server.channels.sources.desk import SourceDesk
+from server.channels.sources.filled_alone import FilledAlone
 from server.channels.sources.known_numbers import KnownNumbers
+from server.channels.sources.late import LateNumbers
 from server.channels.sources.sold_orders import SoldOrders
 from server.channels.sources.source_counts import SourceCounts
 from server.channels.sources.stock_walk import SaidNumber, StockWalk, Verdict, judge
@@ -34,7 +36,9 @@ from server.telemetry.source_metrics import SourceMetrics
 log = structlog.get_logger("holdfast.source")
 
 RETRY_S: Final = 5.0
-"""After a page that could not be read; the circuit breaker makes it longer."""
+"""After a page that could not be read, unless it is read more often anyway; the circuit breaker makes it longer."""
+CLAIM_S: Final = 60.0
+"""After a location could not be taken: a person has to act first."""
 PAGES_MAX: Final = 20_000
 """A source that repeats its last page for ever is left at some time."""
 LOOK_S: Final = 1.0
@@ -70,20 +74,31 @@ class SourceEngine:
 
     def _forget(self) -> None:
         """Begin with nothing but what is stored."""
+        self._is_told = self._source.is_told
         self._sold = SoldOrders(
             self.name,
             self._client,
-            self._source.locations,
+            self._source.locations if self._is_told else (),
             feed=self._feed,
             writes=self._writes,
             desk=self._desk,
             clock=self._clock,
         )
-        self._counts = SourceCounts(self.name, self._sold, self._desk, self._feed)
+        self._counts = SourceCounts(self.name, self._sold, self._desk, self._feed, is_told=self._is_told)
         self._supplies = Supplies(self.name, self._client, writes=self._writes, desk=self._desk, clock=self._clock)
         self._walk: StockWalk | None = None
         self._cursor = WHOLE
         self._numbers = KnownNumbers(self.name, self._writes)
+        late = LateNumbers(self._rules.late, self._counts, self._source.locations)
+        self._alone = FilledAlone(
+            self.name,
+            self._source,
+            numbers=self._numbers,
+            late=late,
+            groups=self._rules.groups,
+            writes=self._writes,
+            desk=self._desk,
+        )
         self._begun_ms = self._known_ms = self._whole_ms = 0
         self._next_s = self._whole_s = self._looked_s = self._purged_s = float("-inf")
         self._not_counted = 0
@@ -104,6 +119,7 @@ class SourceEngine:
         self._known_ms, self._whole_ms = int(state.get("known_ms", 0)), int(state.get("whole_ms", 0))
         self._cursor = state.get("walk", WHOLE)
         await self._numbers.load(self._store)
+        self._alone.load(state)
         self._supplies.taken = {key: each async for key, each in self._store.supplies()}
         orders = {key: order async for key, order in self._store.orders()}
         cursor, first = state.get("cursor", ""), not state
@@ -140,8 +156,10 @@ class SourceEngine:
     async def _round(self) -> float:
         await self._sold.follow()
         await self._look_regularly()
+        if self._known_ms:
+            await self._alone.age((self._clock.store_ms() - self._known_ms) / 1000)
         # One order and one page in turn: neither many orders nor a long list keep the other back.
-        return min(await self._tell(), await self._read())
+        return min(await self._tell(), await self._read_if_claimed())
 
     async def _tell(self) -> float:
         """Tell of the order that is due next; return after how many seconds there is another."""
@@ -153,6 +171,12 @@ class SourceEngine:
             return wait_s
         await self._sold.tell_next()
         return 0.0
+
+    async def _read_if_claimed(self) -> float:
+        """Read, unless the source is to fill a location alone and cannot."""
+        if not self._alone.is_claimed and self._clock.now_s() >= self._next_s and not await self._alone.claim():
+            self._put_off(self._alone.reason, CLAIM_S)
+        return await self._read() if self._alone.is_claimed else LOOK_S
 
     async def _read(self) -> float:
         """Read the next page, if it is time; return after how many seconds there is another."""
@@ -188,13 +212,13 @@ class SourceEngine:
         return 0.0
 
     def _new_walk(self, now_s: float) -> StockWalk:
-        whole = self._cursor == WHOLE or now_s >= self._whole_s
+        whole = self._cursor == WHOLE or now_s >= self._whole_s or self._alone.wants_all(self._not_counted)
         return StockWalk(WHOLE if whole else self._cursor, whole=whole, began_ms=self._clock.store_ms())
 
     def _put_off(self, reason: str, after_s: float | None = None) -> None:
         """Begin the walk again later; no number changes meanwhile."""
         self._reason, self._walk = reason, None
-        self._next_s = self._clock.now_s() + max(RETRY_S, after_s or 0.0)
+        self._next_s = self._clock.now_s() + max(min(RETRY_S, self._rules.pull_every_s), after_s or 0.0)
 
     # -- what comes of a walk
 
@@ -202,7 +226,7 @@ class SourceEngine:
         """Judge a walk that has ended, count what is believed, and write down how far that is."""
         self._walk = None  # where the store is away meanwhile, a new one begins
         now_ms, now_s = self._clock.store_ms(), self._clock.now_s()
-        before = await self._counts.expected(walk.said)
+        before = await (self._counts.expected(walk.said) if self._is_told else self._alone.expected(walk))
         judged = partial(judge, walk, before=before, known=self._numbers.said, waiting=self._numbers.waiting)
         # Of a hundred thousand numbers that is a third of a second, in which other channels want their turns.
         verdict = await asyncio.to_thread(judged, rules=self._rules.changes, now_ms=now_ms)
@@ -213,16 +237,19 @@ class SourceEngine:
             self._writes.state(walk=walk.cursor, known_ms=walk.began_ms)
         else:
             self._reason = f"the list as a whole is {verdict.waiting[WHOLE_LIST].why}; its numbers wait for a person"
+            self._whole_s = float("-inf")  # else one that is as it was before would say nothing, and this would wait on
         if is_taken and walk.whole:
             self._whole_ms, self._whole_s = walk.began_ms, now_s + self._rules.whole_every_s
             self._writes.state(whole_ms=walk.began_ms)
         # After the counts: what a person has confirmed is asked for again where a kill takes them away.
         self._numbers.keep_waiting(verdict, now_ms)
-        self._next_s, self._unreadable = now_s + self._rules.pull_every_s, walk.unreadable
+        self._next_s = now_s + self._rules.pull_every_s
+        if walk.whole or walk.listed:
+            self._unreadable = walk.unreadable
         await self._writes.save()
 
     async def _take(self, verdict: Verdict) -> None:
-        refused = await self._counts.make(verdict.believed)
+        refused = await self._counts.make(self._alone.news(verdict.believed))
         for place, said in verdict.believed.items():
             if place not in refused:
                 self._numbers.know(place, said.units)
@@ -231,6 +258,7 @@ class SourceEngine:
         refused |= await self._counts.make(nothing)
         for place in verdict.gone:
             self._numbers.know(place, None)
+        self._alone.answered((verdict.believed.keys() | verdict.gone.keys()) - refused.keys())
         self._not_counted = len(refused)
 
     async def _read_supplies(self) -> None:
@@ -292,6 +320,7 @@ class SourceEngine:
             not_counted=self._not_counted,
             supplies=len(self._supplies.taken),
             unreadable=self._unreadable,
+            is_late=self._alone.late.is_late,
         )
         self._metrics.show(status, now_ms, self._rules.pull_every_s)
         return status

@@ -29,10 +29,13 @@ BUSY: Final = "busy"
 
 
 class SourceCounts:
-    """The counts of one source."""
+    """The counts of one source. ``is_told`` False: its numbers know of no order; what is sold comes off them here."""
 
-    def __init__(self, source: str, sold: SoldOrders, desk: SourceDesk, feed: JournalFeed) -> None:
+    def __init__(
+        self, source: str, sold: SoldOrders, desk: SourceDesk, feed: JournalFeed, *, is_told: bool = True
+    ) -> None:
         self._source = source
+        self._is_told = is_told
         self._sold = sold
         self._desk = desk
         self._feed = feed
@@ -49,17 +52,20 @@ class SourceCounts:
                     found[place] = record.on_hand - record.committed + self._too_high(place, said[place])
         return found
 
-    async def make(self, said: Mapping[Place, SaidNumber]) -> dict[Place, str]:
-        """Count what the source says; return the outcomes of what the stock did not take."""
+    async def make(self, said: Mapping[Place, SaidNumber], *, only_less: bool = False) -> dict[Place, str]:
+        """Count what the source says; return the outcomes of what the stock did not take.
+
+        ``only_less``: leave places alone where no more than that is on hand.
+        """
         refused: dict[Place, str] = {}
         for places in _parts(said):
-            refused |= await self._some({place: said[place] for place in places})
+            refused |= await self._some({place: said[place] for place in places}, only_less=only_less)
         for outcome in sorted(set(refused.values())):
             skus = [sku for (sku, _), each in refused.items() if each == outcome]
             log.warning("source_not_counted", source=self._source, outcome=outcome, skus=skus[:5], count=len(skus))
         return refused
 
-    async def _some(self, said: dict[Place, SaidNumber]) -> dict[Place, str]:
+    async def _some(self, said: dict[Place, SaidNumber], *, only_less: bool) -> dict[Place, str]:
         refused: dict[Place, str] = {}
         for _ in range(_TRIES_MAX):
             await self._sold.follow()
@@ -67,7 +73,8 @@ class SourceCounts:
             seq = self._sold.seq
             settled = [place for place, record in records.items() if record is None or record.seq <= seq]
             counts = [SourceCount(place, self._on_hand(records[place], place, said[place]), seq) for place in settled]
-            refused |= await self._desk.count(self._source, [each for each in counts if _changes(each, records)])
+            wanted = [each for each in counts if _changes(each, records, only_less=only_less)]
+            refused |= await self._desk.count(self._source, wanted)
             for place in settled:
                 del said[place]
             if not said:
@@ -76,7 +83,7 @@ class SourceCounts:
         return refused | dict.fromkeys(said, BUSY)
 
     def _on_hand(self, record: StockRecord | None, place: Place, said: SaidNumber) -> int:
-        committed = record.committed if record is not None else 0
+        committed = record.committed if record is not None and self._is_told else 0
         return max(0, said.units + committed - self._too_high(place, said))
 
     def _too_high(self, place: Place, said: SaidNumber) -> int:
@@ -84,8 +91,10 @@ class SourceCounts:
         return self._sold.untold_at(place) + self._sold.told_units[place] - said.told
 
 
-def _changes(count: SourceCount, records: Mapping[Place, StockRecord | None]) -> bool:
+def _changes(count: SourceCount, records: Mapping[Place, StockRecord | None], *, only_less: bool) -> bool:
     record = records[count.place]
+    if only_less:
+        return record is not None and count.on_hand < record.on_hand
     return record is None or record.on_hand != count.on_hand
 
 

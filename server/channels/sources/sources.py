@@ -15,6 +15,7 @@ from server.channels.connection.access import Access
 from server.channels.connection.circuit_breaker import CircuitBreaker
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
+from server.channels.connection.file_transport import FileTransport
 from server.channels.connection.http_transport import Transport
 from server.channels.running import keep_running
 from server.channels.sources.desk import SourceDesk
@@ -45,6 +46,9 @@ class SourcePlan:
 
 
 def _open_transport(settings: SourceSettings) -> Transport:
+    file = settings.options.get("file")
+    if isinstance(file, str) and file:
+        return FileTransport(file, allow_private=settings.allow_private, timeout_s=settings.timeout_s)
     return Transport(allow_private=settings.allow_private, timeout_s=settings.timeout_s)
 
 

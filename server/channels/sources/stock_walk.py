@@ -1,6 +1,6 @@
 """One walk over what a source says: gathered page by page, and judged as a whole before any number is believed."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from adapters.contract.source import StockPage
@@ -34,8 +34,8 @@ class StockWalk:
     ) -> None:
         """Take a page in. ``unsure``: places of which nobody knows whether the source was told of a sale."""
         self.cursor = page.cursor
+        self.whole = page.whole and (self.whole or not self.pages)
         self.pages += 1
-        self.whole = self.whole and page.whole
         for row in page.rows:
             place = normal(row.sku), row.location
             if not place[0] or row.location not in locations:
@@ -47,6 +47,11 @@ class StockWalk:
             self.listed.update((normal(sku), location) for location in locations)
             if len(self.unreadable) < UNREADABLE_SHOWN_MAX:
                 self.unreadable.append(sku)
+
+    def keep(self, is_wanted: Callable[[Place], bool]) -> None:
+        """Leave out all other places."""
+        self.listed = {place for place in self.listed if is_wanted(place)}
+        self.said = {place: said for place, said in self.said.items() if place in self.listed}
 
 
 class Verdict(NamedTuple):

@@ -12,15 +12,17 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from server.cli.channels.common import Standing, standing, time_text
+from server.cli.channels.common import Standing, standing
 from server.cli.channels.delete_listing import delete_listing
 from server.cli.channels.kinds_there import kinds
 from server.cli.channels.listings import listings
 from server.cli.channels.maintenance import dead_letters, reconcile, remove
+from server.cli.channels.pause import pause, resume
 from server.cli.channels.sign_in import sign_in
 from server.cli.channels.unlisted import unlisted
 from server.cli.common import json_option, opened_store, partition_option, quiet_settings, run, store_options
 from server.cli.terminal import console, print_json
+from server.cli.times import time_text
 from server.config.settings import Settings
 from server.domain.channels import ChannelStatus
 from server.store.keys import Keyspace
@@ -49,6 +51,7 @@ def channels() -> None:
     \b
       holdfast channels status
       holdfast channels listings my-shop listings.csv
+      holdfast channels pause my-shop --reason "the shop moves"
     """  # noqa: D301  # click needs the character, not the two
 
 
@@ -69,7 +72,8 @@ def status(watch: bool, partition: str, as_json: bool, **overrides: object) -> N
     dirty       SKUs whose newest value the channel has not confirmed yet
     unsent      how long the oldest of them has waited
     circuit     closed: the channel works. open: it fails and is retried now and then.
-                halted: it is not called again until you correct the cause
+                halted: it is not called again until you correct the cause.
+                paused: it is sent nothing, because a rule says so
     dead        values that the channel refuses: see holdfast channels dead-letters CHANNEL
     lag         time from a change of the stock to the channel's own confirmation
     orders      how long ago all changes of its orders were known; empty: they do not come in by themselves
@@ -142,6 +146,11 @@ def _shown(partition: str, found: Standing) -> Group | Text:
         for channel, status in found.statuses.items()
         if status.intake is not None and status.intake.reason
     ]
+    reasons += [
+        Text(f"{channel}: {status.mirror.location} is not counted: {status.mirror.reason}", style="red")
+        for channel, status in found.statuses.items()
+        if status.mirror is not None and status.mirror.reason
+    ]
     remarks = [Text(remark, style="yellow") for remark in found.remarks()]
     return Group(_table(found), *reasons, *remarks)
 
@@ -163,9 +172,10 @@ def _row(channel: str, found: Standing) -> _Row:
             (channel, "not configured" if channel in found.unconfigured() else "not yet published"), trouble=False
         )
     ago_ms = None if status.last_confirmed_ms is None else max(0, found.now_ms - status.last_confirmed_ms)
+    circuit = "paused" if status.paused and status.circuit == "closed" else status.circuit
     cells = (
         channel,
-        status.circuit if found.published(channel) else f"{status.circuit} (as of {_ago(found.age_s(channel))})",
+        circuit if found.published(channel) else f"{circuit} (as of {_ago(found.age_s(channel))})",
         f"{status.listings:,}",
         f"{status.dirty:,}",
         _seconds(status.oldest_unsent_s) if status.dirty else "",
@@ -218,8 +228,10 @@ def _channel_as_json(channel: str, found: Standing) -> dict[str, Any]:
     fields["last_confirmed_at"] = time_text(fields.pop("last_confirmed_ms"))
     if status.reconcile is not None:
         fields["reconcile"]["finished_at"] = time_text(fields["reconcile"].pop("finished_ms"))
+    if status.test is not None:
+        fields["test"]["finished_at"] = time_text(fields["test"].pop("finished_ms"))
     return {"channel": channel, "publisher_missing": not found.published(channel), **fields}
 
 
-for _command in (kinds, listings, delete_listing, unlisted, dead_letters, reconcile, sign_in, remove):
+for _command in (kinds, listings, delete_listing, unlisted, dead_letters, reconcile, pause, resume, sign_in, remove):
     channels.add_command(_command)

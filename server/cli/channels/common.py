@@ -1,12 +1,12 @@
 """Shared by the commands about channels: the state of a partition's channels, and the check of a channel's name."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import click
 import msgspec
 
 from server.cli.common import failure
+from server.cli.times import time_text
 from server.config.toml_tables import listed
 from server.domain.channels import ChannelStatus, check_channel_name
 from server.domain.similar_names import did_you_mean
@@ -68,13 +68,6 @@ async def standing(store: ChannelStore) -> Standing:
     """Read the state of the channels."""
     statuses = await store.statuses()
     return Standing(await store.channels(), statuses, await store.now_ms())
-
-
-def time_text(time_ms: int | None) -> str | None:
-    """Write a time as RFC 3339, in UTC; None for none."""
-    if time_ms is None:
-        return None
-    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _channel(_context: click.Context, _parameter: click.Parameter, value: str) -> str:

@@ -28,7 +28,7 @@ def delete_listing(channel: str, sku: str | None, key: str | None, partition: st
     time changes nothing.
 
     \b
-      holdfast channels delete-listing my-shop --sku TS-1001-M
+      holdfast channels delete-listing my-shop --sku TS-1001-SİYAH-M
       holdfast channels delete-listing my-shop --key 8680000000062
     """  # noqa: D301  # click needs the character, not the two
     if (sku is None) is (key is None):

@@ -7,9 +7,8 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from server.cli.channels.common import Standing, channel_argument, check_known, standing, time_text
+from server.cli.channels.common import Standing, channel_argument, check_known, standing
 from server.cli.common import (
-    counted,
     failure,
     json_option,
     named,
@@ -20,10 +19,12 @@ from server.cli.common import (
     store_options,
 )
 from server.cli.terminal import confirm, console, print_json, progress_console, say
+from server.cli.times import time_text
 from server.config.settings import Settings
 from server.domain.channels import DEAD_LETTERS_PER_PAGE_MAX, DeadLetter
 from server.domain.components import sku_in
 from server.domain.principal import LOCAL
+from server.files.wording import counted
 from server.service.checks import check_sku
 from server.store.keys import Keyspace
 from server.store.repositories.channels import ChannelStore
@@ -52,7 +53,7 @@ def dead_letters(
     \b
       holdfast channels dead-letters my-shop
       holdfast channels dead-letters my-shop --retry
-      holdfast channels dead-letters my-shop --retry --sku TS-1001-M --sku TS-1001-L
+      holdfast channels dead-letters my-shop --retry --sku TS-1001-SİYAH-M --sku TS-1001-SİYAH-L
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
     found, letters = run(_dead_letters(settings, partition, channel, skus, retry=retry))
@@ -183,7 +184,7 @@ async def _delete(settings: Settings, partition: str, channel: str) -> None:
     async with opened_store(settings) as store:
         kept = ChannelStore(store.client, Keyspace(partition))
         _check_removable(channel, await standing(kept), partition)
-        await kept.forget(channel)
+        await kept.forget(channel, LOCAL.actor)
 
 
 def _check_removable(channel: str, found: Standing, partition: str) -> None:

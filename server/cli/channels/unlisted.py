@@ -5,10 +5,11 @@ from typing import Final
 
 import click
 
-from server.cli.common import counted, opened_store, partition_option, quiet_settings, run, store_options
-from server.cli.terminal import print_csv, say
+from server.cli.common import json_option, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.terminal import print_csv, print_json, say
 from server.config.settings import Settings
 from server.config.toml_tables import listed
+from server.files.wording import counted
 from server.store.command_session import OpenStore
 from server.store.keys import Keyspace
 from server.store.repositories.channels import ChannelStore
@@ -21,8 +22,9 @@ SKUS_AT_A_TIME: Final = 500
 @click.command()
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV: sku, available.")
 @partition_option
+@json_option
 @store_options
-def unlisted(*, as_csv: bool, partition: str, **overrides: object) -> None:
+def unlisted(*, as_csv: bool, as_json: bool, partition: str, **overrides: object) -> None:
     """List SKUs that are in stock, and that no channel lists.
 
     They could be sold, and nobody sees them. A channel that lists all SKUs has all but those that were taken off it.
@@ -31,7 +33,12 @@ def unlisted(*, as_csv: bool, partition: str, **overrides: object) -> None:
       holdfast channels unlisted
       holdfast channels unlisted --csv > unlisted.csv
     """  # noqa: D301  # click needs the character, not the two
+    if as_csv and as_json:
+        raise click.UsageError("Choose --csv or --json.")
     channels, found = run(_find(quiet_settings(**overrides), partition))
+    if as_json:
+        print_json({"channels": channels, "skus": [{"sku": sku, "available": units} for sku, units in found]})
+        return
     if as_csv:
         print_csv(("sku", "available"), found)
         return

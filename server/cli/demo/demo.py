@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from server.app import Holdfast
-from server.cli.common import counted, failure, opened_store, quiet_settings, run
+from server.cli.api_key import key_option, read_key
+from server.cli.common import failure, opened_store, quiet_settings, run
 from server.cli.demo.buyers import CHANNELS, DemoError, Shop, open_shop
 from server.cli.demo.market_sales import sell_everywhere
 from server.cli.demo.one_sale import (
@@ -34,8 +35,9 @@ from server.cli.demo.simulated_channels import SimulatedChannel
 from server.cli.demo.stage import open_stage, sellers_of
 from server.cli.terminal import console, progress_console, say
 from server.cli.verify import audited, exit_code, print_report
-from server.config.settings import Settings
+from server.config.settings import ConfigError, Settings
 from server.domain.limits import DEFAULT_PARTITION
+from server.files.wording import counted
 
 REFRESH_S: Final = 0.25
 PLAIN_S: Final = 1.0
@@ -66,8 +68,8 @@ class Units(NamedTuple):
 @click.option("--buyers", type=click.IntRange(1, 1000), default=40, show_default=True, help="How many buy.")
 @click.option("--seed", type=int, default=None, help="Repeat the decisions of an earlier run.")
 @click.option("--url", default="", help="A running server [a server of its own on a temporary store].")
-@click.option("--key", "api_key", default="", help="An API key for --url with the scopes reserve, read and stock.")
-def demo(seconds: float, buyers: int, seed: int | None, url: str, api_key: str) -> None:
+@key_option
+def demo(seconds: float, buyers: int, seed: int | None, url: str, key_file: Path | None) -> None:
     """Watch one sale reach every channel, marketplaces sell, then buyers compete.
 
     All of it runs over real HTTP. Holdfast publishes to two simulated marketplaces, a simulated shop and a webhook
@@ -81,12 +83,17 @@ def demo(seconds: float, buyers: int, seed: int | None, url: str, api_key: str) 
       holdfast demo
       holdfast demo --seconds 30 --buyers 200 --seed 7
       holdfast demo --url http://127.0.0.1:8080
+
+    A key for --url needs the scopes reserve, read and stock.
     """  # noqa: D301  # click needs the character, not the two
-    quiet_settings()
+    settings = quiet_settings(key_file=key_file)
+    if key_file is not None and not url:
+        raise click.UsageError("A key is for a server. Name it with --url.")
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     try:
+        api_key = read_key(settings) if url else ""
         sys.exit(run(_demo(Contest(seconds, buyers, seed), url.rstrip("/"), api_key)))
-    except DemoError as error:
+    except (ConfigError, DemoError) as error:
         raise failure(str(error)) from None
 
 
@@ -108,8 +115,8 @@ async def _demo(contest: Contest, url: str, api_key: str) -> int:
 
 @asynccontextmanager
 async def _own_server(data_dir: Path, channels: Path) -> AsyncIterator[str]:
-    """Run a server on a free port, with default settings whatever the environment has."""
-    holdfast = Holdfast(Settings(port=0, data_dir=data_dir, config=channels))
+    """Run a server on a free port, with default settings whatever the environment has; its log says warnings alone."""
+    holdfast = Holdfast(Settings(port=0, data_dir=data_dir, config=channels, log_level="warning", access_log="off"))
     await holdfast.start()
     try:
         yield f"http://{holdfast.settings.host}:{holdfast.port}"

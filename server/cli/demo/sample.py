@@ -1,5 +1,7 @@
 """The sample of ``holdfast serve --sample``: a catalogue, simulated channels, and lines to try."""
 
+import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,13 +11,13 @@ from typing import Final
 
 import structlog
 
-from server.cli.csv.csv_import import CsvFile, Tally
-from server.cli.csv.stock import Counted, Source, count_rows, stock_import
 from server.cli.demo.simulated_channels import SimulatedChannel
 from server.cli.demo.simulated_orders import KEPT_MAX, Seller
 from server.cli.demo.stage import Stage, open_stage
 from server.domain.limits import DEFAULT_PARTITION
 from server.domain.order_documents import OrderFilter
+from server.files.file_import import ReadFile, Tally
+from server.files.stock import Counted, Source, count_rows, stock_import
 from server.store.command_session import OpenStore
 from server.store.documents.documents import Documents
 from server.store.errors import DocumentsError
@@ -32,7 +34,7 @@ PARTITION: Final = DEFAULT_PARTITION
 _REASON: Final = "sample catalogue"
 
 
-def sample_file() -> CsvFile[Counted]:
+def sample_file() -> ReadFile[Counted]:
     """Read the sample catalogue that comes with the package."""
     return stock_import(_REASON).read(files("server.cli.demo").joinpath("sample.csv").read_bytes())
 
@@ -95,7 +97,7 @@ Simulated channels, which log here each number that they show:
 {names}\
 See their state:
   curl{_key(needs_key=needs_key)} {address}/v1/channels
-  holdfast channels status{options}"""
+  {_command()} channels status{options}"""
 
 
 def sales_to_try(sellers: Sequence[Seller], *, options: str) -> str:
@@ -108,7 +110,14 @@ Let a buyer order there; all channels show one less:
 Let the last buyer there cancel:
   curl -X POST {first.url}/cancel
 See the orders that came in:
-  holdfast orders{options}"""
+  {_command()} orders{options}"""
+
+
+def _command() -> str:
+    """Return how the command is called here: by its name where a terminal finds it, else by the path that was used."""
+    used, found = Path(sys.argv[0]), shutil.which("holdfast")
+    is_found = found is not None and used.exists() and used.samefile(found)
+    return "holdfast" if is_found or used.name != "holdfast" else str(used)
 
 
 def _key(*, needs_key: bool) -> str:

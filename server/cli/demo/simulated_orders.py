@@ -9,9 +9,10 @@ import secrets
 import time
 from abc import abstractmethod
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from itertools import count
 from typing import Any, Final
 
@@ -25,8 +26,12 @@ KEPT_MAX: Final = 200
 """Orders that a simulated channel remembers: a page of the longest of its lists."""
 _NOTIFY_S: Final = 10.0
 _SHIPMENT: Final = "_holdfast_shipment_"
-_NUMBERS: Final = count(int(time.time() * 10))
-"""Of the orders of all channels: by the time, so that none comes again after a restart."""
+
+
+@cache
+def _numbers() -> Iterator[int]:
+    """Count the orders of all channels, from the time of the first one, so that none comes again after a restart."""
+    return count(int(time.time() * 10))
 
 
 @dataclass
@@ -54,7 +59,7 @@ class Seller(SimulatedChannel):
     async def sell(self, key: str, pieces: int = 1) -> SoldOrder:
         """Let a buyer order; the channel takes the pieces off its own number."""
         now = _now_ms()
-        order = SoldOrder(next(_NUMBERS), key, pieces, now, now)
+        order = SoldOrder(next(_numbers()), key, pieces, now, now)
         if len(self.orders) >= KEPT_MAX:
             del self.orders[next(iter(self.orders))]
         self.orders[order.number] = order

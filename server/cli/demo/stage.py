@@ -1,7 +1,7 @@
 """Opens the simulated channels and writes the configuration file with which a server publishes to them."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -24,7 +24,9 @@ class Stage(NamedTuple):
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, on_shown: OnShown | None = None) -> AsyncIterator[Stage]:
+async def open_stage(
+    folder: Path, on_shown: OnShown | None = None, kinds: Sequence[Callable[[OnShown | None], SimulatedChannel]] = KINDS
+) -> AsyncIterator[Stage]:
     """Open the channels; ``folder`` gets the configuration file and the made-up secrets.
 
     Parameters
@@ -33,9 +35,11 @@ async def open_stage(folder: Path, on_shown: OnShown | None = None) -> AsyncIter
         It exists, and no other user can read it.
     on_shown
         Called with each number that a channel shows.
+    kinds
+        What makes the channels; each has another name.
 
     """
-    channels: tuple[SimulatedChannel, ...] = tuple(kind(on_shown) for kind in KINDS)
+    channels = tuple(kind(on_shown) for kind in kinds)
     async with AsyncExitStack() as opened:
         for channel in channels:
             await channel.start()

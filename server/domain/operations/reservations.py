@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import msgspec
 
+from server.domain.key_limits import Quota
 from server.domain.operations.base import LINES_ASSUMED, Operation
 from server.domain.operations.stock import Disposition
 from server.domain.reservation import ChannelLine
@@ -46,12 +47,13 @@ class ReservationOperation(Operation, frozen=True):
 class Reserve(ReservationOperation, tag="reserve", frozen=True):
     """Hold units until a deadline; all or nothing, or as much of each line as there is (``partial``).
 
-    ``backorder``: lines wait for missing units, where the (SKU, location) permits it.
+    ``backorder``: lines wait for missing units, where the (SKU, location) permits it. ``quota``: that of the key, for
+    which the units count; None: the key has none.
     """
 
     wire: ClassVar[tuple[str, ...]] = (
         "fingerprint", "actor", "reservation_id", "channel", "ttl_ms", "partial", "order_ref", "customer_ref", "flags",
-        "channel_lines", "line_count", "lines",
+        "channel_lines", "quota", "line_count", "lines",
     )  # fmt: skip
 
     reservation_id: str
@@ -64,6 +66,7 @@ class Reserve(ReservationOperation, tag="reserve", frozen=True):
     flags: list[str] = []
     backorder: bool = False
     channel_lines: list[ChannelLine] = []
+    quota: Quota | None = None
 
     @property
     def weight(self) -> int:
@@ -74,12 +77,13 @@ class Reserve(ReservationOperation, tag="reserve", frozen=True):
 class Order(ReservationOperation, tag="order", frozen=True):
     """Reserve and commit in one step. ``accept_shortage``: it is sold already, so commit missing units as well.
 
+    It holds nothing, so it counts for no quota: its ``wire`` has the place of one alone.
     ``backorder`` comes first: lines that may not wait become a shortage.
     """
 
     wire: ClassVar[tuple[str, ...]] = (
         "fingerprint", "actor", "reservation_id", "channel", "accept_shortage", "partial", "order_ref", "customer_ref",
-        "flags", "channel_lines", "line_count", "lines",
+        "flags", "channel_lines", "quota", "line_count", "lines",
     )  # fmt: skip
 
     reservation_id: str
@@ -100,13 +104,17 @@ class Order(ReservationOperation, tag="order", frozen=True):
 
 
 class Extend(ReservationOperation, tag="extend", frozen=True):
-    """Move the deadline of a hold to now + ``ttl_ms``, never back and never past its longest life."""
+    """Move the deadline of a hold to now + ``ttl_ms``, never back and never past its longest life.
+
+    ``life_max_ms``: the longest that whoever asks may have it held, from when it was made; 0: as long as any.
+    """
 
     function: ClassVar[str] = "mutate_when_full"
 
     reservation_id: str
     key: str
     ttl_ms: int
+    life_max_ms: int = 0
 
 
 class PartsOperation(ReservationOperation, frozen=True):
@@ -140,6 +148,12 @@ class Release(PartsOperation, tag="release", frozen=True):
     remember: bool = False
 
 
+class ReleaseBecause(Release, tag="release_because", frozen=True):
+    """Release held units, and say why. An operation of its own: a release without a reason carries no field for it."""
+
+    reason: str = ""
+
+
 class Cancel(PartsOperation, tag="cancel", frozen=True):
     """Cancel ordered units that have not been shipped.
 
@@ -156,6 +170,7 @@ class Fulfil(PartsOperation, tag="fulfil", frozen=True):
     tracking: str = ""
     carrier: str = ""
     invoice_ref: str = ""
+    reason: str = ""
 
 
 class LineRelocation(msgspec.Struct, array_like=True, frozen=True):
@@ -172,6 +187,7 @@ class Relocate(ReservationOperation, tag="relocate", frozen=True):
     reservation_id: str
     key: str
     lines: list[LineRelocation]
+    reason: str = ""
 
     @property
     def weight(self) -> int:
@@ -215,7 +231,8 @@ class LineEdit(msgspec.Struct, array_like=True, frozen=True):
 class Edit(ReservationOperation, tag="edit", frozen=True):
     """Change how many units lines have, in one step; all that is named, or nothing.
 
-    ``ttl_ms``: move the deadline as an extend does; 0: it stays. ``accept_shortage``: as of an order.
+    ``ttl_ms``: move the deadline as an extend does; 0: it stays. ``accept_shortage``: as of an order. ``life_max_ms``:
+    as of an extend. ``quota``: as of a reserve, else false.
     """
 
     reservation_id: str
@@ -223,6 +240,8 @@ class Edit(ReservationOperation, tag="edit", frozen=True):
     lines: list[LineEdit]
     ttl_ms: int = 0
     accept_shortage: bool = False
+    life_max_ms: int = 0
+    quota: Quota | bool = False
 
     @property
     def weight(self) -> int:

@@ -121,6 +121,23 @@ class Move(StockOperation, tag="move", frozen=True):
     reason: str = ""
 
 
+class TakeBack(StockOperation, tag="take_back", frozen=True):
+    """Take back what an import did at a place: ``on_hand`` and the others are signed units, added to each bucket.
+
+    ``seq``, ``at_ms``: of the last change that is taken back, -1: not known when; where the place was counted after
+    it, that number stands. ``may_be_short``: even if ``available`` falls below zero by it.
+    """
+
+    seq: int
+    on_hand: int = 0
+    damaged: int = 0
+    quality_control: int = 0
+    safety: int = 0
+    may_be_short: bool = False
+    reason: str = ""
+    at_ms: int = -1
+
+
 class SetBackorder(PlacingOperation, tag="backorder", frozen=True):
     """Set how many units of a (SKU, location) lines may wait for; makes the SKU known there.
 

@@ -17,7 +17,7 @@ be worked out from any later reading of a record:
 **At S0**, for each (SKU, location): ``held`` and ``committed`` are the sums over the reservations, no bucket but
 ``on_hand`` is negative, ``shortage`` is the sum of what ``available`` lies below zero, ``lacking`` that of reserved
 units that are not on the shelf, and what an allocation of a channel counts as used is the sum over that channel's
-reservations.
+reservations. What is counted of a key with a quota, and of its customers, is what they hold.
 
 **At any moment**: each reservation agrees with itself; ``deadlines`` holds exactly the holders with their deadlines;
 ``skus`` lists exactly the locations of the stock. Those indexes have no seq, so what looks wrong is read again, both
@@ -44,6 +44,7 @@ Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's pa
 ``allocations`` (what a channel's own units or cap count as used, or the journal's sum of that),
 ``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``lacking``,
 ``skus``, ``in_transit``, ``supply``, ``tombstone``, ``likeness`` (a name is not under its fold, or under another),
+``quota`` (what a key with a quota, or a customer of it, counts as held),
 ``order`` (an order of a channel is not as it was booked),
 ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
 
@@ -66,6 +67,7 @@ from server.store.audit.journal_check import History
 from server.store.audit.lacking_check import LackingCheck
 from server.store.audit.likeness_check import LikenessCheck
 from server.store.audit.order_check import OrderCheck
+from server.store.audit.quota_check import QuotaCheck
 from server.store.audit.reader import CHUNK, Moment, Progress, Reader
 from server.store.audit.receipt_check import ReceiptCheck
 from server.store.audit.state_at_start import StateAtStart
@@ -114,7 +116,7 @@ class _Audit:
 
     async def run(self, *, journal: bool) -> AuditReport:
         began_s = time.monotonic()
-        self._start = await self._reader.moment()
+        self._start = self._read_until = await self._reader.moment()
         self._state = StateAtStart(self._row_numbers, self._start.seq)
         self._state.names = await read_moving_aliases(self._reader.client, self._keys)
         history = History(self._reader, self._start, self._state, self._row_numbers, self._findings)
@@ -129,9 +131,12 @@ class _Audit:
         await ReceiptCheck(self._reader, self._findings, self._state.names.aliases).check_index()
         await LikenessCheck(self._reader, self._findings).check()
         await OrderCheck(self._reader, self._findings).check()
-        conclusive = await self._roll_back()
+        conclusive, quotas = await self._roll_back(), dict[bytes, int]()
         if conclusive:
             await self._compare()
+            quotas = await QuotaCheck(
+                self._reader, self._findings, self._state.quotas, self._roll_back_to_now
+            ).compare()
             if journal:
                 await history.compare()
         return AuditReport(
@@ -144,6 +149,7 @@ class _Audit:
             journal_entries=self._entries + history.entries,
             journal_complete=history.complete,
             seconds=time.monotonic() - began_s,
+            quotas=quotas,
         )
 
     # -- reservations
@@ -287,16 +293,19 @@ class _Audit:
 
     async def _roll_back(self) -> bool:
         """Bring what was read to the moment of the start; False: the journal lacks what it takes."""
-        end = await self._reader.moment()
-        if not await self._roll_back_through(self._start, end):
+        if not await self._roll_back_to_now():
             return False
         missed = list(self._state.missed)
         for first in range(0, len(missed), CHUNK):
             await self._recover(missed[first : first + CHUNK])
-        if missed and not await self._roll_back_through(end, await self._reader.moment()):
+        if missed and not await self._roll_back_to_now():
             return False
         self._findings.add_all(self._state.unconfirmed())
         return True
+
+    async def _roll_back_to_now(self) -> bool:
+        after, self._read_until = self._read_until, await self._reader.moment()
+        return await self._roll_back_through(after, self._read_until)
 
     async def _roll_back_through(self, after: Moment, until: Moment) -> bool:
         seq, done, total = after.seq, 0, until.journal.entries_added - after.journal.entries_added

@@ -13,7 +13,18 @@ DRIFT_LINES_MAX: Final = 1000
 """Further drift is counted, not listed: a store that is wrong throughout must not fill the memory and the log."""
 LIVE_STATES: Final = frozenset({"held", "committed", "backordered"})
 _UNIT_KINDS: Final = frozenset(
-    {*BUCKETS, "shortage", "lacking", "available", "quantity", "returned", "in_transit", "backordered", "allocations"}
+    {
+        *BUCKETS,
+        "shortage",
+        "lacking",
+        "available",
+        "quantity",
+        "returned",
+        "in_transit",
+        "backordered",
+        "allocations",
+        "quota",
+    }
 )
 _SPENT_STATES: Final = frozenset({"released", "expired", "cancelled"})
 
@@ -58,6 +69,8 @@ class AuditReport(msgspec.Struct, frozen=True):
     journal_complete: bool
     """The journal reaches back to the first change, so that every counter was rebuilt from it."""
     seconds: float
+    quotas: dict[bytes, int] = {}
+    """By how many units the counters of quotas have to grow to be right, by their names in ``meta``."""
 
 
 class Findings:

@@ -1,17 +1,13 @@
 """The audit of what each place lacks: the fields of the hash ``meta`` against the stock records."""
 
 from collections.abc import Iterable
-from typing import Final
 
 import msgspec
 
 from server.store.audit.checks import Drift, Findings
 from server.store.audit.reader import CHUNK, Reader
-from server.store.keys import split_field
+from server.store.keys import LACKS, split_field
 from server.store.repositories.stock import decode_stock
-
-_PREFIX: Final = b"lacks\0"
-"""As in ``lua/lib/lacking.lua``."""
 
 
 class LackingCheck:
@@ -25,7 +21,7 @@ class LackingCheck:
         """Check the places that lacked units when the audit began, and those that have a field."""
         places = set(short)
         async for chunk in self._reader.scan("what orders lack", "HSCAN", self._reader.keys.meta, 0):
-            places.update(name.removeprefix(_PREFIX) for name, _ in chunk if name.startswith(_PREFIX))
+            places.update(name.removeprefix(LACKS) for name, _ in chunk if name.startswith(LACKS))
         found = sorted(places)
         for first in range(0, len(found), CHUNK):
             await self._check(found[first : first + CHUNK])
@@ -34,7 +30,7 @@ class LackingCheck:
     async def _check(self, fields: list[bytes]) -> None:
         keys = self._reader.keys
         written, records = await self._reader.together(
-            ("HMGET", keys.meta, *(_PREFIX + field for field in fields)), ("HMGET", keys.stock, *fields)
+            ("HMGET", keys.meta, *(LACKS + field for field in fields)), ("HMGET", keys.stock, *fields)
         )
         for field, units, packed in zip(fields, written, records, strict=True):
             expected = _lacks(packed)

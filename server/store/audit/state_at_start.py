@@ -10,6 +10,7 @@ from server.domain.reservation import Reservation
 from server.domain.stock import BUCKETS, StockRecord, lacking
 from server.store.audit.allocation_check import AllocationsAtStart
 from server.store.audit.checks import LIVE_STATES, Drift
+from server.store.audit.quotas_at_start import QuotasAtStart
 from server.store.journal.replay import Replay, RowNumbers
 from server.store.keys import split_field, stored_text
 
@@ -31,6 +32,7 @@ class StateAtStart:
         """Reservations that changed since the start and were not read: by how much each line moved
         (row, channel, held, committed, backordered)."""
         self.allocations = AllocationsAtStart()
+        self.quotas = QuotasAtStart()
         self.names = MovingAliases()
         """How reservations find the records of what was renamed."""
         self._row_numbers = row_numbers
@@ -61,6 +63,7 @@ class StateAtStart:
         if record is None:
             return
         self._add_reserved(record)
+        self.quotas.saw(raw_id, record)
         if record.seq > self._start_seq:
             self._late[raw_id] = record.seq
             self._unconfirmed.add(raw_id)
@@ -104,6 +107,8 @@ class StateAtStart:
         raw_id = change.reservation_id.encode()
         late_seq = self._late.get(raw_id, 0)
         is_missed = bool(raw_id) and raw_id not in self._seen and self._was_there(raw_id, change)
+        if raw_id:
+            self.quotas.roll_back(raw_id, change, late_seq, is_missed=is_missed)
         for line in change.lines:
             row = self._row(f"{line.sku}\0{line.location}".encode())
             self._roll_back_stock(row, line, change.channel)
@@ -151,6 +156,7 @@ class StateAtStart:
             self._take_out(*deltas)
         if record is not None:
             self._add_reserved(record)
+            self.quotas.recover(raw_id, record)
         self._seen.add(raw_id)
         self._late[raw_id] = seq if record is None else record.seq
 

@@ -60,8 +60,31 @@ def connection_pool(url: str) -> ConnectionPool:
     try:
         return BlockingConnectionPool.from_url(url, **_options(keepalive=scheme != "unix"))
     except (ValueError, TypeError):
-        # The library's own text may quote a piece of the password.
-        raise StoreUrlError(f"The store URL {_sample(scheme)} has a part that cannot be read. Correct it.") from None
+        raise _unreadable(scheme) from None
+
+
+def check_url(url: str) -> None:
+    """Check that a URL can be used, as far as that shows without a connection.
+
+    Raises
+    ------
+    StoreUrlError
+        It cannot.
+
+    """
+    if is_several(url):
+        following_options(take_apart(url))
+        return
+    scheme = _checked_scheme(url)
+    try:
+        parse_url(url)
+    except (ValueError, TypeError):
+        raise _unreadable(scheme) from None
+
+
+def _unreadable(scheme: str) -> StoreUrlError:
+    # The library's own text may quote a piece of the password.
+    return StoreUrlError(f"The store URL {_sample(scheme)} has a part that cannot be read. Correct it.")
 
 
 def pool_beside(pool: ConnectionPool, connections_max: int) -> ConnectionPool:

@@ -33,17 +33,19 @@ REPORT_TIMEOUT_S: Final = 30.0
 """A whole catalogue over a quarter is some seconds' reading."""
 
 
-async def in_report_time(reading: Awaitable[Answer]) -> Answer:
+async def in_report_time(
+    reading: Awaitable[Answer], advice: str = "The report takes too long; ask for fewer days, or for one SKU."
+) -> Answer:
     """Await what reads much.
 
     Raises
     ------
     StoreUnavailableError
-        It took longer than :data:`REPORT_TIMEOUT_S`.
+        It took longer than :data:`REPORT_TIMEOUT_S`; the message is the ``advice``.
 
     """
     try:
         async with asyncio.timeout(REPORT_TIMEOUT_S):
             return await reading
     except TimeoutError:
-        raise StoreUnavailableError("The report takes too long; ask for fewer days, or for one SKU.") from None
+        raise StoreUnavailableError(advice) from None

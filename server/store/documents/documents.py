@@ -7,12 +7,13 @@ Nothing here moves stock, and nothing that moves stock waits for it without boun
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from server.domain.order_documents import (
     Booking,
     Event,
+    Flag,
     InboxEntry,
     KeptOrder,
     Note,
@@ -23,8 +24,8 @@ from server.domain.order_documents import (
     return_number,
 )
 from server.store.connection.timeouts import in_time
-from server.store.documents import erasure, inbox, kept, orders, search
-from server.store.documents.database import Database, Session, Work
+from server.store.documents import erasure, inbox, kept, orders, search, whole
+from server.store.documents.database import Database, Row, Session, Spend, Work
 from server.store.documents.orders import OrderKey, order_key
 from server.store.errors import DocumentsError
 
@@ -36,7 +37,7 @@ REST_S: Final = 2.0
 """After a failure, how long no call asks the database; after a call that took too long, none of its kind."""
 CLOSE_S: Final = 1.0
 PAGE_MAX: Final = 500
-_KINDS: Final = ("read", "change")
+_KINDS: Final = ("read", "change", "follow", "look")
 
 
 class Documents:
@@ -187,12 +188,27 @@ class Documents:
         """Read a page of the orders that match, the newest first, and where the next page begins."""
         return await self._read(lambda session: search.find(session, partition, wanted, after, limit))
 
+    async def flags(self, partition: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[Flag, ...]]:
+        """Read the flags of orders, by channel and number; one that is not kept is left out."""
+        return await self._read(lambda session: orders.flags_of(session, partition, keys))
+
     async def order(self, partition: str, channel: str, number: str) -> WholeOrder | None:
         """Read one order with all that is kept of it."""
         key = order_key(partition, channel, number)
         return await self._read(lambda session: orders.read_whole(session, key))
 
     # -- personal data
+
+    async def customer_key(self, partition: str) -> bytes:
+        """Return a partition's key for names of buyers and customers.
+
+        Raises
+        ------
+        StoreUnavailableError
+            The store does not answer, which has it.
+
+        """
+        return await in_time(self._customer_key(partition))
 
     async def erase(self, partition: str, channel: str, number: str, actor: str) -> bool:
         """Erase the personal data of an order for good; return whether the order is kept here."""
@@ -218,6 +234,73 @@ class Documents:
         if taken:
             await self._guarded(self._database.scrub())
         return taken
+
+    # -- what follows the journal
+
+    async def follow(self, work: Work[T], spend: Spend | None = None) -> T:
+        """Write what a follower of the journal makes of it. One that takes too long keeps no order waiting.
+
+        ``spend``: is told the processor time that it took of another thread.
+
+        Raises
+        ------
+        DocumentsError
+            The database does not answer; nothing was written.
+
+        """
+        return await self._guarded(self._database.run(work, spend=spend), "follow")
+
+    async def look(self, work: Work[T], spend: Spend | None = None) -> T:
+        """Read what followers have written; errors as for :meth:`follow`."""
+        return await self._guarded(self._database.run(work, reads=True, spend=spend), "look")
+
+    # -- all of it
+
+    async def read_whole(self, put: whole.Put, begun: Callable[[], None] = lambda: None) -> None:
+        """Read all that is kept, as it is when ``begun`` is called; however long that takes.
+
+        Raises
+        ------
+        DocumentsError
+            The database does not answer.
+
+        """
+
+        async def read(session: Session) -> None:
+            await session.fetch("SELECT COUNT(*) FROM followers")  # the moment is that of the first statement
+            begun()
+            await whole.read_all(session, put)
+
+        await self._patient(self._database.run(read, reads=True))
+
+    async def is_empty(self) -> bool:
+        """Whether nothing is kept; raises as :meth:`read_whole`."""
+        return await self._patient(self._database.run(whole.is_empty, reads=True))
+
+    async def fill(self, rows: Iterable[tuple[str, Sequence[str], Sequence[Row]]]) -> int:
+        """Put rows in place of all that is kept, all or none of them; return how many. Raises as :meth:`read_whole`."""
+
+        async def write(session: Session) -> int:
+            count = await whole.fill(session, rows, self._database.given_ids)
+            await self._database.count_on(session, whole.SERIALS)
+            return count
+
+        return await self._patient(self._database.run(write))
+
+    async def erase_partition(self, partition: str, told: Callable[[int], None] = lambda _: None) -> int:
+        """Remove all that is kept of a partition, some at a time; return how much. Raises as :meth:`read_whole`."""
+        count = 0
+        while some := await self._patient(self._database.run(lambda session: whole.erase_some(session, partition))):
+            count += some
+            told(count)
+        await self._patient(self._database.scrub())
+        return count
+
+    async def _patient(self, work: Awaitable[T]) -> T:
+        try:
+            return await work
+        except self._database.failures as error:
+            raise DocumentsError(f"The documents database failed: {type(error).__name__}.") from error
 
     # -- the database
 

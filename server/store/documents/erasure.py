@@ -9,10 +9,16 @@ from typing import Final
 import msgspec
 
 from server.domain.order_documents import DocumentPackage, Event, ReturnDocument
+from server.store.documents import history
 from server.store.documents.database import Session
 from server.store.documents.orders import OrderKey, add_entry, text_of, without_tracking
 
 _ONE: Final = "partition = ? AND channel = ? AND number = ?"
+_NOT_FOUND: Final = (
+    "UPDATE found_reservations SET customer = ''"
+    " WHERE partition = ? AND channel = ? AND order_ref = ? AND order_ref <> '' AND customer <> ''"
+)
+"""Its reservations are found by the customer no more."""
 _SLICE: Final = 200
 """Orders in one transaction: others wait behind it for some milliseconds."""
 _TABLES: Final = ("order_lines", "packages", "people", "timeline", "notes", "inbox", "returns", "papers", "orders")
@@ -42,6 +48,9 @@ async def _forget_person(session: Session, key: OrderKey, now_ms: int) -> None:
         left = text_of(without_reasons(_decode_return(body)))
         await session.execute(f"UPDATE returns SET body = ? WHERE {_ONE} AND key = ?", left, *key, name)
     await session.execute(f"UPDATE orders SET customer_ref = '', erased_ms = ? WHERE {_ONE}", now_ms, *key)
+    await history.forget_order(session, *key)
+    await session.lock(f"found {key.partition}")  # as who writes the index does
+    await session.execute(_NOT_FOUND, *key)
 
 
 def without_reasons(case: ReturnDocument) -> ReturnDocument:

@@ -60,9 +60,10 @@ async def page(
     """Read a page of entries of a state, the oldest first; an empty channel is all."""
     first_ms, after_channel, after_number = after[0], plain(after[1]), plain(after[2])
     of_channel, values = ("AND channel = ?", [plain(channel)]) if channel else ("", [])
+    # The bound alone is what the index knows: without it, each page would go through all before it.
     rows = await session.fetch(
-        f"SELECT body FROM inbox WHERE partition = ? AND state = ? {of_channel} AND (first_ms > ? OR (first_ms = ?"
-        " AND (channel > ? OR (channel = ? AND number > ?)))) ORDER BY first_ms, channel, number LIMIT ?",
+        f"SELECT body FROM inbox WHERE partition = ? AND state = ? {of_channel} AND first_ms >= ? AND (first_ms > ?"
+        " OR channel > ? OR (channel = ? AND number > ?)) ORDER BY first_ms, channel, number LIMIT ?",
         partition, state, *values, first_ms, first_ms, after_channel, after_channel, after_number, limit,
     )  # fmt: skip
     return [_decode(body) for [body] in rows]

@@ -27,14 +27,23 @@ def open_documents(url: str, customer_key: Callable[[str], Awaitable[bytes]], *,
     """
     database: Database
     if url:
-        if not url.startswith(_SCHEMES):
-            raise DocumentsUrlError(
-                "HOLDFAST_DOCUMENTS_URL must be empty or begin with postgresql://. Empty: a file beside the embedded"
-                " store, and no documents with a store of your own."
-            )
-        database = PostgresDatabase(url)
+        database = _of_url(url)
     elif file is not None:
         database = SqliteDatabase(file)
     else:
         return None
     return Documents(database, customer_key)
+
+
+def check_documents_url(url: str) -> None:
+    """Check that a URL can be used, as far as that shows without a connection; raises as :func:`open_documents`."""
+    _of_url(url)
+
+
+def _of_url(url: str) -> PostgresDatabase:
+    if not url.startswith(_SCHEMES):
+        raise DocumentsUrlError(
+            "HOLDFAST_DOCUMENTS_URL must be empty or begin with postgresql://. Empty: a file beside the embedded"
+            " store, and no documents with a store of your own."
+        )
+    return PostgresDatabase(url)

@@ -13,6 +13,7 @@ from server.domain.order_documents import (
     DocumentLine,
     DocumentPackage,
     Event,
+    Flag,
     InboxEntry,
     KeptOrder,
     Note,
@@ -221,10 +222,13 @@ def _kept_order(row: Row) -> KeptOrder:
 async def flagged(session: Session, partition: str, rows: Sequence[Row]) -> list[KeptOrder]:
     """Read orders of the columns :data:`KEPT`, and their flags: for a page at once, and not for all that match."""
     refs = sorted({row[7] for row in rows if row[7]})
+    # One look for each buyer: an aggregate would go through all orders of a buyer who has very many.
+    of_buyer = (
+        "SELECT b.sort_ms FROM orders b WHERE b.partition = ? AND b.customer_ref = w.column1 AND b.customer_ref <> ''"
+        " ORDER BY b.sort_ms LIMIT 1"
+    )
     first = await session.fetch(
-        "SELECT customer_ref, MIN(sort_ms) FROM orders WHERE partition = ? AND customer_ref <> ''"
-        f" AND customer_ref IN ({', '.join('?' * len(refs))}) GROUP BY customer_ref",
-        partition, *refs,
+        f"SELECT w.column1, ({of_buyer}) FROM (VALUES {', '.join(['(?)'] * len(refs))}) AS w", partition, *refs
     ) if refs else []  # fmt: skip
     channels, numbers = sorted({row[0] for row in rows}), sorted({row[1] for row in rows})
     back = await session.fetch(
@@ -240,6 +244,19 @@ async def flagged(session: Session, partition: str, rows: Sequence[Row]) -> list
         flags = tuple(flag for flag, applies in zip(FLAGS, is_set, strict=True) if applies)
         found.append(msgspec.structs.replace(_kept_order(row), flags=flags))
     return found
+
+
+async def flags_of(
+    session: Session, partition: str, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[Flag, ...]]:
+    """Read the flags of some orders by channel and number; one that is not kept is left out."""
+    channels, numbers = sorted({plain(each) for each, _ in keys}), sorted({plain(each) for _, each in keys})
+    rows = await session.fetch(
+        f"SELECT {KEPT} FROM orders o WHERE partition = ? AND channel IN ({', '.join('?' * len(channels))})"
+        f" AND number IN ({', '.join('?' * len(numbers))})",
+        partition, *channels, *numbers,
+    )  # fmt: skip
+    return {(each.channel, each.number): each.flags for each in await flagged(session, partition, rows)}
 
 
 async def read_whole(session: Session, key: OrderKey) -> WholeOrder | None:

@@ -1,9 +1,10 @@
 """Documents in a PostgreSQL of the merchant's own, through asyncpg: what a store of its own goes with."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
-from server.store.documents.database import Row, Work
+from server.store.documents.database import Row, Session, Spend, Work
 from server.store.documents.schema import migrate
 from server.store.errors import DocumentsUrlError
 
@@ -13,6 +14,7 @@ TYPES: Final = {
     "text": 'TEXT COLLATE "C"',
     "bytes": "BYTEA",
     "serial": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    "then_id": ", id",
 }
 _CONNECTIONS_MAX: Final = 4
 _STATEMENT_S: Final = 10.0
@@ -36,6 +38,8 @@ class _Session:
 class PostgresDatabase:
     """The documents in a database of PostgreSQL; its tables stand in the schema that the user has first."""
 
+    given_ids = " OVERRIDING SYSTEM VALUE"
+
     def __init__(self, url: str) -> None:
         self._asyncpg = _driver()
         self._url = url
@@ -48,11 +52,18 @@ class PostgresDatabase:
         driver = self._asyncpg
         return (driver.PostgresError, driver.InterfaceError, driver.InternalClientError, OSError)
 
-    async def run(self, work: Work[T], *, reads: bool = False) -> T:
+    async def run(self, work: Work[T], *, reads: bool = False, spend: Spend | None = None) -> T:  # noqa: ARG002
         """Do work in a transaction, see :class:`~server.store.documents.database.Database`."""
         pool = await self._ready()
-        async with pool.acquire() as connection, connection.transaction(readonly=reads):
+        isolation = "repeatable_read" if reads else None
+        async with pool.acquire() as connection, connection.transaction(readonly=reads, isolation=isolation):
             return await work(_Session(connection))
+
+    async def count_on(self, session: Session, serials: Mapping[str, str]) -> None:
+        """Have columns that are counted up go on behind what they have, see Database."""
+        for table, column in serials.items():
+            following = f"(SELECT COALESCE(MAX({column}), 0) + 1 FROM {table})"
+            await session.fetch(f"SELECT setval(pg_get_serial_sequence(?, ?), {following}, false)", table, column)
 
     async def scrub(self) -> None:
         """Have the space of deleted rows reused; PostgreSQL overwrites it and its log in its own time."""

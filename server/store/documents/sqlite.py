@@ -8,24 +8,27 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
 
-from server.store.documents.database import Row, Work
+from server.store.documents.database import Row, Session, Spend, Work
 from server.store.documents.schema import migrate
 
 T = TypeVar("T")
 
-TYPES: Final = {"text": "TEXT", "bytes": "BLOB", "serial": "INTEGER PRIMARY KEY AUTOINCREMENT"}
+TYPES: Final = {"text": "TEXT", "bytes": "BLOB", "serial": "INTEGER PRIMARY KEY AUTOINCREMENT", "then_id": ""}
 _FILE_MODE: Final = 0o600
 _BUSY_S: Final = 2.0
 """How long a statement waits for another process that writes."""
 _AGAIN_S: Final = 0.05
+_SWITCH_AGAIN_S: Final = 0.005
+_PRIMARY_CODE: Final = 0xFF
+"""The part of an error's code that says what it is; the rest says more exactly why."""
 _SETTINGS: Final = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA secure_delete = ON",
     "PRAGMA temp_store = MEMORY",
@@ -33,9 +36,13 @@ _SETTINGS: Final = (
 
 
 class _Call:
-    """Something that is asked of the thread. ``given_up``: whoever asked for it does not wait any more."""
+    """Something that is asked of the thread. ``given_up``: whoever asked for it does not wait any more.
+
+    ``spent_s``: the processor time that it took there.
+    """
 
     given_up = False
+    spent_s = 0.0
 
 
 class _Session:
@@ -71,11 +78,11 @@ class _Connection:
         self._switching = Lock()
         """Held while it changes what the thread does, so that nobody interrupts another's statement."""
 
-    async def transaction(self, work: Work[T], begin: str) -> T:
+    async def transaction(self, work: Work[T], begin: str, spend: Spend | None = None) -> T:
         """Do work in a transaction; where the waiting for it ends, it is rolled back."""
-        return await self.run(lambda opened, call: _transaction(opened, call, work, begin))
+        return await self.run(lambda opened, call: _transaction(opened, call, work, begin), spend)
 
-    async def run(self, do: Callable[[sqlite3.Connection, _Call], T]) -> T:
+    async def run(self, do: Callable[[sqlite3.Connection, _Call], T], spend: Spend | None = None) -> T:
         """Have the thread do something. Where the waiting for it ends, the statement that runs is interrupted."""
         call = _Call()
         try:
@@ -83,6 +90,9 @@ class _Connection:
         except asyncio.CancelledError:
             self._give_up(call)
             raise
+        finally:
+            if spend is not None:
+                spend(call.spent_s)
 
     async def close(self) -> None:
         """Close it; what the thread was asked to do before ends first."""
@@ -103,9 +113,11 @@ class _Connection:
             self._opened = _open(self._path)
         with self._switching:
             self._current = call
+        began_s = time.thread_time()
         try:
             return do(self._opened, call)
         finally:
+            call.spent_s = time.thread_time() - began_s
             with self._switching:
                 self._current = None
 
@@ -120,6 +132,7 @@ class SqliteDatabase:
     """The documents in one file. A file that was removed or replaced meanwhile is left for the one that is there."""
 
     failures = (sqlite3.Error, OSError)
+    given_ids = ""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -127,12 +140,12 @@ class SqliteDatabase:
         self._opening = asyncio.Lock()
         self._file: tuple[int, int] | None = None
 
-    async def run(self, work: Work[T], *, reads: bool = False) -> T:
+    async def run(self, work: Work[T], *, reads: bool = False, spend: Spend | None = None) -> T:
         """Do work in a transaction, see :class:`~server.store.documents.database.Database`."""
         await self._ready()
         if reads:
-            return await self._reader.transaction(work, "BEGIN")
-        return await self._writer.transaction(work, "BEGIN IMMEDIATE")
+            return await self._reader.transaction(work, "BEGIN", spend)
+        return await self._writer.transaction(work, "BEGIN IMMEDIATE", spend)
 
     async def scrub(self) -> None:
         """Empty the log of writes, in which what was deleted stands until it is written over; wait for who reads it."""
@@ -144,6 +157,9 @@ class SqliteDatabase:
         work = "PRAGMA wal_checkpoint(TRUNCATE)"
         [(is_busy, *_)] = await self._writer.run(lambda opened, _: opened.execute(work).fetchall())
         return bool(is_busy)
+
+    async def count_on(self, session: Session, serials: Mapping[str, str]) -> None:
+        """Do nothing: it counts on by itself."""
 
     async def close(self) -> None:
         """Close both connections; the next use opens others."""
@@ -200,12 +216,27 @@ def _driven(work: Work[T], session: _Session) -> T:
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
+        _log_ahead(connection)
         for setting in _SETTINGS:
             connection.execute(setting)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Have writes go to a log first. Here SQLite itself does not wait, as it does elsewhere, for who opens it too."""
+    until_s = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
+                raise
+            time.sleep(_SWITCH_AGAIN_S)
+        else:
+            return
 
 
 def _make(path: Path) -> None:

@@ -72,6 +72,8 @@ def render(directory: DataDirectory, durability: Durability) -> bytes:
         # Huge pages make the first write after a fork copy 2 MB instead of 4 kB.
         "disable-thp": "yes",
         # What holdfast_script_seconds is made of: calls that take a millisecond, of the last seconds.
+        # A backup asks for a snapshot as a replica does; no second one comes that it would be worth waiting for.
+        "repl-diskless-sync-delay": "0",
         "slowlog-log-slower-than": str(LOGGED_FROM_US),
         "slowlog-max-len": str(KEPT_MAX),
         # No limit: the operator's container has one, and a full store must refuse, never evict.

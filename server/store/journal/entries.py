@@ -56,7 +56,7 @@ def _change_of(new: _NewReservation) -> Change:
     notes += record.notes
     return Change(
         new.operation, record.created_ms, record.actor, record.channel, new.reservation_id, record.state, lines,
-        notes,
+        notes, record.quota, record.customer_ref if record.quota else "",
     )  # fmt: skip
 
 
@@ -87,6 +87,12 @@ def decode_entry(fields: dict[bytes, bytes]) -> list[Change]:
         _change_of(_decode_new(each)) if memoryview(each)[0] <= _ARRAY_OF_FOUR else _decode_change(each)
         for each in _split(fields.get(b"e", b""))
     ]
+
+
+def new_reservations(fields: dict[bytes, bytes]) -> list[tuple[str, Reservation]]:
+    """Return the reservations that one stream entry has made, by their ids; errors as for :func:`decode_entry`."""
+    made = [_decode_new(each) for each in _split(fields.get(b"e", b"")) if memoryview(each)[0] <= _ARRAY_OF_FOUR]
+    return [(each.reservation_id, each.record) for each in made]
 
 
 def parse_entry_id(text: str) -> EntryId:

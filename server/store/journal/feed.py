@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from itertools import islice
 from operator import attrgetter
-from typing import Final
+from typing import ClassVar, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -30,6 +30,10 @@ log = structlog.get_logger("holdfast.journal")
 _BLOCK_S: Final = 5.0
 _BLOCK_GRACE_S: Final = 3.0
 """So much later than asked an empty answer may come before the connection counts as dead."""
+WATCHED_BLOCK_S: Final = 0.025
+"""The same while somebody has to know how current the feed is: forty short answers a second where nothing changes."""
+WATCHED_AT_ONCE: Final = 8
+"""Feeds of a process that are watched and look so often; more of them look the less often, and together no oftener."""
 _READ_ENTRIES: Final = 256
 _RECONNECT_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -42,6 +46,13 @@ AT_A_TIME_BYTES: Final = 32 * 1024
 """Of entries that are decoded and looked at before others on the event loop get their turn: about a millisecond."""
 _ENTRY_BYTES: Final = 200
 """What an entry takes beside its fields."""
+
+
+class Seen(NamedTuple):
+    """Up to when the journal is known whole: on the store's clock, and no later on this process's (seconds)."""
+
+    as_of_ms: int
+    at_s: float
 
 
 class Entry:
@@ -82,6 +93,8 @@ class Entry:
 class JournalFeed:
     """Follows one partition's journal for a whole process. Until it is started, it reads from the store.
 
+    ``watched``: how many feeds of the process somebody watches.
+
     Parameters
     ----------
     client
@@ -92,6 +105,8 @@ class JournalFeed:
         The buffer ends at whichever is reached first.
 
     """
+
+    watched: ClassVar[int] = 0
 
     def __init__(
         self,
@@ -108,6 +123,9 @@ class JournalFeed:
         """How often it has connected: after each but the first, the store may have lost its newest entries."""
         self.rewinds = 0
         """How often it then had: the last entry that was read is not there."""
+        self.seen: Seen | None = None
+        """Up to when every entry is known; kept up only while somebody watches, None where it is not known."""
+        self._watchers = 0
         self._connect = connect
         self._buffer_entries = buffer_entries
         self._buffer_bytes = buffer_bytes
@@ -116,6 +134,7 @@ class JournalFeed:
         self._reaches_back_to: EntryId = (0, 0)
         """The buffer holds every entry after this one, up to and with the last."""
         self._last: EntryId = (0, 0)
+        self._rested_s = 0.0
         self._connected = False
         self._grown = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -124,6 +143,11 @@ class JournalFeed:
     def last_id(self) -> str:
         """The newest entry that the feed knows of; ``0-0`` until it first reached the store."""
         return format_entry_id(self._last)
+
+    @property
+    def end(self) -> EntryId:
+        """The same as an id that can be compared."""
+        return self._last
 
     @property
     def is_connected(self) -> bool:
@@ -135,6 +159,25 @@ class JournalFeed:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name=f"journal-feed {self.keyspace.journal}")
 
+    def watch(self) -> None:
+        """Keep up :attr:`seen` from the next answer of the store on, until :meth:`unwatch` is called as often."""
+        self._watchers += 1
+        if self._watchers == 1:
+            JournalFeed.watched += 1
+
+    def unwatch(self) -> None:
+        """End what :meth:`watch` began."""
+        self._watchers -= 1
+        if not self._watchers:
+            JournalFeed.watched -= 1
+
+    @property
+    def look_s(self) -> float:
+        """How long a look at the journal waits for an entry."""
+        if not self._watchers:
+            return _BLOCK_S
+        return min(_BLOCK_S, WATCHED_BLOCK_S * max(1.0, JournalFeed.watched / WATCHED_AT_ONCE))
+
     async def close(self) -> None:
         """Stop following; waiting followers run into their timeout."""
         if self._task is not None:
@@ -143,6 +186,10 @@ class JournalFeed:
                 await self._task
 
     # -- for followers
+
+    def has_kept(self, after: EntryId) -> bool:
+        """Return whether all entries after an id can be read without a command to the store."""
+        return self._connected and after >= self._reaches_back_to
 
     async def grown(self, after_id: str, timeout_s: float) -> bool:
         """Wait until there is an entry after ``after_id``; False: none came in time."""
@@ -166,7 +213,7 @@ class JournalFeed:
 
         """
         after = parse_entry_id(after_id)
-        if self._connected and after >= self._reaches_back_to:
+        if self.has_kept(after):
             first = bisect_right(self._buffer, after, key=attrgetter("position"))
             return list(islice(self._buffer, first, first + count))
         page = await journal.read_page(client or self.client, self.keyspace, after_id, count)
@@ -217,12 +264,12 @@ class JournalFeed:
                 self._begin(newest)
                 attempt = 0
                 while True:
-                    self._take(await self._next(connection))
+                    await self._go_on(connection)
             except (RedisError, OSError, ValueError) as error:  # TimeoutError is an OSError
                 if attempt == 0:
                     log.warning("journal_feed_interrupted", reason=str(error) or type(error).__name__)
             finally:
-                self._connected = False
+                self._connected, self.seen = False, None
                 await connection.disconnect(nowait=True)
             await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
             attempt += 1
@@ -254,16 +301,23 @@ class JournalFeed:
         async with asyncio.timeout(_BLOCK_GRACE_S):
             return not await connection.read_response(disable_decoding=True)
 
-    async def _next(self, connection: AbstractConnection) -> list[Entry]:
-        """Wait once for entries after the newest known."""
-        block_ms = int(1000 * _BLOCK_S)
-        await connection.send_command(
-            "XREAD", "COUNT", _READ_ENTRIES, "BLOCK", block_ms, "STREAMS", self.keyspace.journal, self.last_id
-        )
-        async with asyncio.timeout(_BLOCK_S + _BLOCK_GRACE_S):
+    async def _go_on(self, connection: AbstractConnection) -> None:
+        """Wait once for entries after the newest known, and take them."""
+        is_watched, sent_s = self._watchers > 0, asyncio.get_running_loop().time()
+        block_s = self.look_s
+        key = self.keyspace.journal
+        read = ("XREAD", "COUNT", _READ_ENTRIES, "BLOCK", int(1000 * block_s), "STREAMS", key, self.last_id)
+        # The clock is asked in front: what the journal has then is in the answer behind it.
+        commands = [("TIME",), read] if is_watched else [read]
+        await connection.send_packed_command(connection.pack_commands(commands))
+        async with asyncio.timeout(block_s + _BLOCK_GRACE_S):
+            clock = await connection.read_response() if is_watched else None
             answer = await connection.read_response(disable_decoding=True)
         found = answer[0][1] if answer else []
-        return self._entries((raw_id, dict(zip(flat[::2], flat[1::2], strict=True))) for raw_id, flat in found)
+        self._take(self._entries((raw_id, dict(zip(flat[::2], flat[1::2], strict=True))) for raw_id, flat in found))
+        if clock is not None and len(found) < _READ_ENTRIES:
+            now_ms = 1000 * int(clock[0]) + int(clock[1]) // 1000
+            self.seen = Seen(max(now_ms, self._last[0]) if found else now_ms, sent_s)
 
     def _entries(self, found: Iterable[tuple[bytes, dict[bytes, bytes]]]) -> list[Entry]:
         return [Entry(self.keyspace.journal, raw_id, fields) for raw_id, fields in found]
@@ -279,12 +333,18 @@ class JournalFeed:
 
     def _take(self, entries: list[Entry]) -> None:
         if not entries:
-            self._empty(self._last)
+            self._rest()
             return
+        self._rested_s = asyncio.get_running_loop().time()
         self._buffer.extend(entries)
         self._bytes += sum(entry.size_bytes for entry in entries)
         self._trim(entries[-1].position[0] - BUFFER_MS)
         self._move_to(entries[-1].position)
+
+    def _rest(self) -> None:
+        """Nothing came: let go of what nobody can be behind with any more."""
+        if self._buffer and asyncio.get_running_loop().time() - self._rested_s >= _BLOCK_S:
+            self._empty(self._last)
 
     def _trim(self, oldest_ms: int) -> None:
         buffer = self._buffer

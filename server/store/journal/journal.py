@@ -35,9 +35,11 @@ __all__ = [
     "format_entry_id",
     "has_entry",
     "is_missing",
+    "last_before",
     "parse_bounds",
     "parse_entry_id",
     "read",
+    "read_back",
     "read_page",
     "text_of",
 ]
@@ -91,6 +93,19 @@ async def has_entry(client: Redis, keyspace: Keyspace, entry_id: str) -> bool:
     return bool(await command(client, "XRANGE", keyspace.journal, entry_id, entry_id))
 
 
+async def last_before(client: Redis, keyspace: Keyspace, entry_id: str) -> str:
+    """Return the id of the last entry before an id, ``0-0`` where there is none.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer.
+
+    """
+    found: Page = await command(client, "XREVRANGE", keyspace.journal, f"({entry_id}", "-", "COUNT", 1)
+    return text_of(found[0][0]) if found else START
+
+
 def is_missing(error: StoreUnavailableError) -> bool:
     """Whether the store only says that there is no journal yet."""
     return "no such key" in str(error.__cause__)
@@ -137,4 +152,17 @@ async def read_page(client: Redis, keyspace: Keyspace, after: str, count: int, u
 
     """
     page: Page = await command(client, "XRANGE", keyspace.journal, f"({after}", until, "COUNT", count)
+    return page
+
+
+async def read_back(client: Redis, keyspace: Keyspace, last: str, after: str, count: int) -> Page:
+    """Read at most ``count`` entries from an end (``(id``: before an id) back to after another id, the newest first.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer.
+
+    """
+    page: Page = await command(client, "XREVRANGE", keyspace.journal, last, f"({after}", "COUNT", count)
     return page

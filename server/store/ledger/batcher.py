@@ -17,21 +17,24 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
-import msgspec
 import structlog
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import BusyLoadingError, InvalidResponse, RedisError, ResponseError
+from redis.exceptions import BusyLoadingError, InvalidResponse, RedisError
 
+from server.store.connection.call_connection import CallConnection, Done, late
 from server.store.connection.connect_errors import may_be_elsewhere
 from server.store.errors import OutcomeUnknownError, StoreUnavailableError
-from server.store.ledger.function_call import FunctionCall, Submitter, Turn
-from server.store.ledger.replica_ack import ReplicaAck
-from server.store.ledger.replies import meaning, unreadable
-from server.store.ledger.turns import Batch, Turns, Waiting
-from server.store.lua_library import NOT_LOADED
+from server.store.ledger.backlog import CALM_S, Backlog
+from server.store.ledger.function_call import FunctionCall, Submitter, Turn, Waiting
+from server.store.ledger.reload import Reload, is_lost
+from server.store.ledger.replica_ack import ReplicaAck, is_elsewhere
+from server.store.ledger.replies import check_numbers, fail, hand_out, meaning
+from server.store.ledger.turns import Batch, Turns
 from server.telemetry import metrics
+from server.telemetry.histogram_tally import HistogramTally
 
 log = structlog.get_logger("holdfast.store")
 
@@ -40,6 +43,25 @@ SLOTS: Final = 2
 _RECONNECT_S: Final = (0.02, 0.05, 0.1, 0.2, 0.5)
 _WATCH_S, _WATCH_IDLE_S = 0.05, 0.25
 """How often the deadlines are looked at, and while there are none: much later than that would be late for a new one."""
+
+
+class _Slot:
+    """One connection, and the batch that it has in flight, if it has one.
+
+    ``sent_s``: when that was sent; 0: nothing is in flight. ``numbers``: of its calls, which the replies return.
+    ``confirming``: how many further replies say whether replicas have it. ``task``: what it does beside sending.
+    """
+
+    __slots__ = ("batch", "confirming", "connection", "done", "numbers", "sent_s", "task")
+
+    def __init__(self, connection: CallConnection, answered: "Callable[[_Slot, list[Any] | Exception], None]") -> None:
+        self.connection = connection
+        self.done: Done = partial(answered, self)
+        self.batch: Batch = {}
+        self.numbers: list[bytes] = []
+        self.confirming = 0
+        self.sent_s = 0.0
+        self.task: asyncio.Task[None] | None = None
 
 
 Redirect = Callable[[FunctionCall, list[Waiting], Exception], bool]
@@ -57,6 +79,8 @@ class Batcher:
         Bounds of one batch, and with it of how long a script runs.
     queue_max, queue_timeout_s
         How many operations may wait in all queues together, and for how long each.
+    queue_wait_s
+        How long operations may wait in a backlog, about; more of them are refused. 0: as many as ``queue_max`` wait.
     reply_timeout_s
         How long to wait for a reply.
     replicas
@@ -75,27 +99,33 @@ class Batcher:
         queue_max: int,
         queue_timeout_s: float,
         reply_timeout_s: float,
+        queue_wait_s: float = 0.0,
         replicas: int = 0,
         redirect: Redirect | None = None,
     ) -> None:
         self._connect = connect
         self._turns = Turns(operations_max=operations_max, lines_max=lines_max, queue_max=queue_max)
+        self._backlog = Backlog(operations_max=operations_max, queue_max=queue_max, wait_s=queue_wait_s)
+        self._calm: asyncio.TimerHandle | None = None
         self._queue_timeout_s = queue_timeout_s
         self._reply_timeout_s = reply_timeout_s
         self._replica_ack = ReplicaAck(replicas, reply_timeout_s)
         self._redirect = redirect
-        self._idle: deque[asyncio.Future[None]] = deque()
-        self._in_flight = 0
-        self._sent_s: dict[AbstractConnection, float] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._slots: list[_Slot] = []
+        self._idle: deque[_Slot] = deque()
+        self._watching: asyncio.Task[None] | None = None
+        self._reload = Reload(connect)
         self._last_problem = "no connection yet"
         self._numbers = itertools.count(1)
+        self._batches = HistogramTally(metrics.STORE_BATCH_OPERATIONS, metrics.BATCH_OPERATIONS)
+        self._roundtrips = HistogramTally(metrics.STORE_ROUNDTRIP_SECONDS, metrics.SECONDS)
 
     def start(self) -> None:
-        """Open the slots; they connect when there is something to send."""
+        """Make the slots; they connect when there is something to send."""
         self._loop = asyncio.get_running_loop()
-        self._tasks = [asyncio.create_task(self._run_slot(), name=f"batcher-slot-{n}") for n in range(SLOTS)]
-        self._tasks.append(asyncio.create_task(self._watch(), name="batcher-watch"))
+        self._slots = [_Slot(CallConnection(self._connect()), self._answered) for _ in range(SLOTS)]
+        self._idle.extend(self._slots)
+        self._watching = asyncio.create_task(self._watch(), name="batcher-watch")
 
     async def close(self) -> None:
         """Answer all waiting operations, then close. The caller bounds it with a timeout."""
@@ -103,10 +133,15 @@ class Batcher:
             while self._turns.operations or self._in_flight:  # noqa: ASYNC110  # only at a stop; an event would cost every batch
                 await asyncio.sleep(0.005)
         finally:
-            for task in self._tasks:
+            fail(self._turns.take_out(lambda _: True), StoreUnavailableError("The server is stopping."))
+            tasks = [task for task in (self._watching, *(slot.task for slot in self._slots)) if task is not None]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            _fail(self._turns.take_out(lambda _: True), StoreUnavailableError("The server is stopping."))
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for slot in self._slots:
+                await slot.connection.close()
+            self._idle.clear()
+            self._hand_over()
 
     def submit(self, turn: Turn, call: FunctionCall, operation: bytes, weight: int) -> "asyncio.Future[Any]":
         """Queue one packed operation; the future returns its answer. ``weight``: its lines of work, at least 1.
@@ -139,61 +174,56 @@ class Batcher:
         self._turns.add_first(waiting)
         self._wake_slot()
 
+    @property
+    def _in_flight(self) -> int:
+        """How many batches are in flight."""
+        return sum(slot.sent_s > 0 for slot in self._slots)
+
     def _wake_slot(self) -> None:
-        while self._idle:
-            slot = self._idle.popleft()
-            if not slot.done():
-                slot.set_result(None)
-                return
+        # Not at once: what else comes in this turn of the loop goes along.
+        if self._idle:
+            self._loop.call_soon(self._send, self._idle.popleft())
 
-    async def _run_slot(self) -> None:
-        connection = self._connect()
-        try:
-            while True:
-                while not self._turns.operations:
-                    idle: asyncio.Future[None] = self._loop.create_future()
-                    self._idle.append(idle)
-                    await idle
-                try:
-                    await self._serve(connection)
-                except Exception as error:  # a slot outlives any fault: without it all operations would wait for ever
-                    self._last_problem = f"{type(error).__name__}: {error}"
-                    log.exception("slot_failed")
-                    await connection.disconnect(nowait=True)
-                    await asyncio.sleep(_RECONNECT_S[-1])
-        finally:
-            await connection.disconnect(nowait=True)
-
-    async def _serve(self, connection: AbstractConnection) -> None:
+    def _send(self, slot: _Slot) -> None:
         """Send what is waiting as one batch, connecting first where need be."""
-        if not (await _usable(connection) or await self._open(connection)):
+        if not slot.connection.is_open and self._turns.operations:
+            slot.task = asyncio.create_task(self._open(slot), name="batcher-open")
             return
-        batch = self._gather()
+        batch = self._gather() if self._turns.operations else {}
         if not batch:
-            return  # the other slot was faster
-        self._in_flight += 1
+            self._idle.append(slot)  # the other slot was faster
+            return
+        slot.batch, slot.sent_s = batch, self._loop.time()
         try:
-            await self._exchange(connection, batch)
-        finally:
-            self._in_flight -= 1
+            slot.numbers = numbers = [b"%d" % next(self._numbers) for _ in batch]
+            calls = [
+                call.command([each.operation for each in waiting], number)
+                for (call, waiting), number in zip(batch.items(), numbers, strict=True)
+            ]
+            confirmations = self._replica_ack.after(batch)
+            slot.confirming = len(confirmations)
+            slot.connection.send(calls + confirmations if confirmations else calls, len(calls), slot.done)
+        except Exception as error:  # noqa: BLE001  # a slot outlives any fault: without it all would wait for ever
+            self._broke(slot, error)
 
-    async def _open(self, connection: AbstractConnection) -> bool:
-        """Connect, trying while there is something to send. False: the queue emptied meanwhile."""
+    async def _open(self, slot: _Slot) -> None:
+        """Connect, trying while there is something to send, and send it."""
         attempt = 0
         while self._turns.operations:
             try:
                 # The library bounds the socket's connecting, not the store's greeting.
                 async with asyncio.timeout(self._reply_timeout_s):
-                    await connection.connect()  # type: ignore[no-untyped-call]
-            except (RedisError, OSError) as error:
+                    await slot.connection.open()
+            except Exception as error:  # a slot outlives any fault: without it all would wait for ever
+                if not isinstance(error, RedisError | OSError):
+                    log.exception("slot_failed", exc_info=error)
                 self._last_problem = str(error) or type(error).__name__
-                await connection.disconnect(nowait=True)
                 self._wake_slot()  # it may be connected, or connect sooner
                 await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
                 attempt += 1
             else:
-                return True
-        return False
+                break
+        self._send(slot)
 
     def _gather(self) -> Batch:
         """Take what fits into one batch; wake another slot if something is left."""
@@ -202,93 +232,101 @@ class Batcher:
         left = self._turns.operations
         if left:
             self._wake_slot()
-        metrics.STORE_BATCH_OPERATIONS.observe(before - left)
+            if self._calm is not None:
+                self._calm.cancel()
+                self._calm = None
+            bound = self._backlog.goes_on(before - left, self._loop.time())
+            if bound is not None:
+                self._turns.bound(bound)
+        elif self._backlog.is_there:
+            self._backlog.is_over()
+            self._calm = self._loop.call_later(CALM_S, self._turns.bound, self._backlog.queue_max)
+        self._batches.observe(before - left)
         return batch
 
-    async def _exchange(self, connection: AbstractConnection, batch: Batch) -> None:
-        """Send a batch and hand out its answers. Raises nothing but cancellation."""
-        started_s = self._loop.time()
-        numbers = [b"%d" % next(self._numbers) for _ in batch]
-        commands = [
-            call.command([each.operation for each in waiting], number)
-            for (call, waiting), number in zip(batch.items(), numbers, strict=True)
-        ]
-        confirmations = self._replica_ack.after(batch)
-        commands += confirmations
-        self._sent_s[connection] = started_s
+    def _answered(self, slot: _Slot, replies: list[Any] | Exception) -> None:
+        """Take the replies to a batch, or the reason why they will never come."""
         try:
-            await connection.send_packed_command(commands, check_health=False)
-            replies = [
-                await self._reply(connection, call, waiting, number)
-                for (call, waiting), number in zip(batch.items(), numbers, strict=True)
-            ]
-            if confirmations:
-                await self._replica_ack.read(connection, confirmations, replies)
+            if isinstance(replies, Exception):
+                self._lost(slot, replies)
+                return
+            check_numbers(replies, slot.numbers)
+            if slot.confirming or any(isinstance(reply, Exception) for reply in replies):
+                confirming = slot.connection.further(slot.confirming) if slot.confirming else None
+                slot.task = asyncio.create_task(self._settle(slot, replies, confirming), name="batcher-settle")
+            else:
+                self._settled(slot, replies)
+        except InvalidResponse as error:
+            slot.connection.cut(error)
+            self._lost(slot, error)
+        except Exception as error:  # noqa: BLE001  # as in _send
+            self._broke(slot, error)
+
+    async def _settle(self, slot: _Slot, replies: list[Any], confirming: "asyncio.Future[list[Any]] | None") -> None:
+        """Do for a batch what takes time: load what the store had lost, and wait for replicas."""
+        try:
+            for place, (call, waiting) in enumerate(slot.batch.items()):
+                if is_lost(replies[place]):
+                    replies[place] = await self._repeat(call, waiting)
+            if confirming is not None and is_elsewhere(replies):
+                confirming.cancel()
+            elif confirming is not None:
+                self._replica_ack.check(await confirming, replies)
+            self._settled(slot, replies)
         except (RedisError, OSError) as error:
-            await connection.disconnect(nowait=True)
-            self._last_problem = str(error) or type(error).__name__
-            self._fail_batch(batch, error)
+            slot.connection.cut(error)
+            self._lost(slot, error)
+        except Exception as error:  # noqa: BLE001  # as in _send
+            self._broke(slot, error)
         except BaseException:
-            self._fail_batch(batch, OutcomeUnknownError("The server stopped before the store's reply came."))
+            self._fail_batch(slot.batch, OutcomeUnknownError("The server stopped before the store's reply came."))
             raise
-        else:
-            for (call, waiting), reply in zip(batch.items(), replies, strict=True):
-                if isinstance(reply, Exception):
-                    await self._refused(connection, call, waiting, reply)
-                else:
-                    _hand_out(call, waiting, reply)
-        finally:
-            self._sent_s.pop(connection, None)
-        metrics.STORE_ROUNDTRIP_SECONDS.observe(self._loop.time() - started_s)
 
-    async def _refused(
-        self, connection: AbstractConnection, call: FunctionCall, waiting: list[Waiting], error: Exception
-    ) -> None:
-        if may_be_elsewhere(error):
-            # Not used again: a new connection is opened to where writes go by now.
-            await connection.disconnect(nowait=True)
-        if self._redirect is None or not self._redirect(call, waiting, error):
-            _fail(waiting, meaning(error, call))
-
-    async def _reply(
-        self, connection: AbstractConnection, call: FunctionCall, waiting: list[Waiting], number: bytes
-    ) -> Any:
-        """Read one reply: a list of answers, or the error that the store returned in its place."""
-        try:
-            reply = await connection.read_response(disable_decoding=True)
-        except ResponseError as error:
-            return await self._load_and_repeat(call, waiting) if NOT_LOADED in str(error) else error
-        if not isinstance(reply, list) or not reply or reply.pop() != number:
-            # Replies and calls are out of step: whatever else comes on this connection is wrong as well.
-            raise InvalidResponse("The store's reply belongs to another call.")
+    async def _repeat(self, call: FunctionCall, waiting: list[Waiting]) -> Any:
+        """Load the library, which the store had lost, and send what did not run once more; returns its reply."""
+        confirmations = self._replica_ack.after({call: waiting})
+        reply, confirming = await self._reload.repeat(call, waiting, confirmations)
+        if confirming:
+            self._replica_ack.check(confirming, [reply])
         return reply
 
-    async def _load_and_repeat(self, call: FunctionCall, waiting: list[Waiting]) -> Any:
-        """Load the library, which the store had lost (so nothing ran), and send the same once more.
+    def _settled(self, slot: _Slot, replies: list[Any]) -> None:
+        """Hand out the answers of a batch, and let its slot go on."""
+        for (call, waiting), reply in zip(slot.batch.items(), replies, strict=True):
+            if isinstance(reply, Exception):
+                self._refused(slot, call, waiting, reply)
+            else:
+                hand_out(call, waiting, reply)
+        self._roundtrips.observe(self._loop.time() - slot.sent_s)
+        self._free(slot)
 
-        Replies of later calls may be on their way on this connection, so it cannot be used for it here.
-        """
-        other = self._connect()
-        self._sent_s[other] = self._loop.time()
-        try:
-            await other.connect()  # type: ignore[no-untyped-call]
-            await other.send_command("FUNCTION", "LOAD", "REPLACE", call.function.library.source)
-            await other.read_response()
-            # No other call was ever made on this connection, so the number is all the same, and dropped.
-            command = call.command([each.operation for each in waiting])
-            await other.send_packed_command(command, check_health=False)
-            reply = await other.read_response(disable_decoding=True)
-            if confirmations := self._replica_ack.after({call: waiting}):
-                # Where a WAIT speaks for its own connection only, the one of the batch would not speak for this.
-                await other.send_packed_command(confirmations, check_health=False)
-                await self._replica_ack.read(other, confirmations, [reply])
-        except ResponseError as error:
-            return error
-        else:
-            return reply[:-1] if isinstance(reply, list) else reply
-        finally:
-            self._sent_s.pop(other, None)
-            await other.disconnect(nowait=True)
+    def _refused(self, slot: _Slot, call: FunctionCall, waiting: list[Waiting], error: Exception) -> None:
+        if may_be_elsewhere(error):
+            # Not used again: a new connection is opened to where writes go by now.
+            slot.connection.cut(error)
+        if self._redirect is None or not self._redirect(call, waiting, error):
+            fail(waiting, meaning(error, call))
+
+    def _lost(self, slot: _Slot, error: Exception) -> None:
+        """Fail a batch whose replies will not come, and let its slot go on."""
+        self._last_problem = str(error) or type(error).__name__
+        self._fail_batch(slot.batch, error)
+        self._free(slot)
+
+    def _broke(self, slot: _Slot, error: Exception) -> None:
+        """Fail a batch of which something here went wrong, and let its slot go on a little later."""
+        log.error("slot_failed", exc_info=error)
+        self._last_problem = f"{type(error).__name__}: {error}"
+        self._fail_batch(slot.batch, error)
+        slot.batch, slot.sent_s = {}, 0.0
+        slot.connection.cut(error)
+        self._loop.call_later(_RECONNECT_S[-1], self._free, slot)
+
+    def _free(self, slot: _Slot) -> None:
+        slot.batch, slot.sent_s = {}, 0.0
+        self._idle.append(slot)
+        if self._turns.operations:
+            self._wake_slot()
 
     def _fail_batch(self, batch: Batch, error: BaseException) -> None:
         log.warning("store_reply_lost", reason=str(error) or type(error).__name__)
@@ -298,59 +336,29 @@ class Batcher:
                 failure = StoreUnavailableError(f"The store gave no answer ({error}); try again.")
             else:
                 failure = OutcomeUnknownError("The request was sent to the store and no reply came.")
-            _fail(waiting, failure)
+            fail(waiting, failure)
 
     async def _watch(self) -> None:
-        """Enforce both deadlines, so that no operation and no batch needs a timer of its own."""
+        """Enforce both deadlines, so that no operation and no batch needs a timer of its own; and keep the metrics."""
         while True:
             await asyncio.sleep(_WATCH_S if self._turns.operations or self._in_flight else _WATCH_IDLE_S)
             now_s = self._loop.time()
+            self._hand_over()
             metrics.STORE_QUEUE_OPERATIONS.set(self._turns.operations)
             metrics.STORE_QUEUES.set(self._turns.queues)
             metrics.STORE_LONGEST_QUEUE_OPERATIONS.set(self._turns.longest)
             overdue = self._turns.take_overdue(now_s - self._queue_timeout_s)
-            _fail(overdue, StoreUnavailableError(f"The store is away: {self._last_problem}"))
+            fail(overdue, StoreUnavailableError(f"The store is away: {self._last_problem}"))
             self._turns.forget_idle()
-            for connection, sent_s in list(self._sent_s.items()):
-                if sent_s < now_s - self._reply_timeout_s:
-                    # The slot that reads from it gets an error, and fails its batch.
-                    await connection.disconnect(nowait=True)
+            overdue_s = now_s - self._reply_timeout_s
+            for slot in self._slots:
+                if 0 < slot.sent_s < overdue_s:
+                    slot.connection.cut(late())
+            self._reload.cut_older(overdue_s)
 
-
-async def _usable(connection: AbstractConnection) -> bool:
-    """Return whether a connection can be used: the other side may have closed it while it was idle.
-
-    Detected now, nothing was sent; detected after sending, the outcome would be unknown.
-    """
-    if not connection.is_connected:
-        return False
-    try:
-        closed = await connection.can_read()
-    except (RedisError, OSError):
-        closed = True
-    if closed:
-        await connection.disconnect(nowait=True)
-    return not closed
-
-
-def _hand_out(call: FunctionCall, waiting: list[Waiting], reply: Any) -> None:
-    if not isinstance(reply, list) or len(reply) != len(waiting):
-        _fail(waiting, unreadable(call, f"a reply that is not a list of {len(waiting)} answers"))
-        return
-    decode = call.decode
-    for each, answer in zip(waiting, reply, strict=True):
-        if each.answer.done():
-            continue
-        try:
-            each.answer.set_result(decode(answer))
-        except (msgspec.DecodeError, TypeError) as error:
-            _fail([each], unreadable(call, str(error)))
-
-
-def _fail(waiting: list[Waiting], error: Exception) -> None:
-    for each in waiting:
-        if not each.answer.done():
-            each.answer.set_exception(error)
+    def _hand_over(self) -> None:
+        self._batches.hand_over()
+        self._roundtrips.hand_over()
 
 
 async def close_quietly(batcher: Submitter, timeout_s: float) -> None:

@@ -13,9 +13,8 @@ from redis.exceptions import MovedError
 from server.store.connection.address_discovery import Address
 from server.store.connection.cluster import PAUSE_S, REDIRECTED, Cluster
 from server.store.ledger.batcher import Batcher
-from server.store.ledger.function_call import FunctionCall, Turn
+from server.store.ledger.function_call import FunctionCall, Turn, Waiting
 from server.store.ledger.replies import meaning
-from server.store.ledger.turns import Waiting
 
 _CLOSE_S: Final = 0.005
 

@@ -9,13 +9,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from server.domain.binding import Bound
 from server.domain.exchange import Exchange
+from server.domain.key_limits import Quota
 from server.domain.likeness import FOLD_VERSION, folds
 from server.domain.operations import Operation, operation_types
 from server.domain.operations.orders import Noted, Numbered
-from server.domain.operations.reservations import Order, Reserve, Return
+from server.domain.operations.reservations import Edit, Order, Reserve, Return
+from server.domain.owned import Owned
 from server.domain.sourcing import AmongPlaces, Candidate, Plan, Sourced, chunks
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -39,6 +42,7 @@ def pack(operation: object) -> bytes:
 def _pack_new(new: Reserve | Order) -> bytes:
     """Pack a new reservation in the order of its ``wire``."""
     is_order = type(new) is Order
+    quota = None if is_order else new.quota  # type: ignore[union-attr]  # an order has none
     fields: list[object] = [
         "order" if is_order else "reserve",
         new.fingerprint,
@@ -51,6 +55,7 @@ def _pack_new(new: Reserve | Order) -> bytes:
         new.customer_ref,
         new.flags or False,
         new.channel_lines or False,
+        False if quota is None else quota.text,
         len(new.lines),
     ]
     for line in new.lines:
@@ -123,10 +128,20 @@ def _pack_numbered(numbered: Numbered) -> bytes:
     return head + pack(numbered.operation)
 
 
+def _pack_owned(owned: Owned) -> bytes:
+    """Pack whose reservation it has to be, as ``lua/lib/owned.lua`` expects it, and behind it the operation."""
+    return _flat(["owned", owned.key, owned.channel]) + pack(owned.operation)
+
+
 def _pack_names(operation: Operation) -> bytes:
     """Pack the folds of the names that an operation may make known, as ``lua/lib/likeness.lua`` expects them."""
     skus, locations = operation.names
     return _flat(["named", FOLD_VERSION, folds(skus), folds(locations)]) if skus or locations else b""
+
+
+def _pack_edit(edit: Edit) -> bytes:
+    """Pack an edit with its quota as a reserve has it."""
+    return _encode(replace(edit, quota=edit.quota.text) if isinstance(edit.quota, Quota) else edit)[1:]
 
 
 def _pack_creating(operation: Operation) -> bytes:
@@ -137,11 +152,13 @@ _SPECIAL: Final[dict[type, Callable[[Any], bytes]]] = {
     **{kind: _pack_creating for kind in operation_types().values() if kind.names is not Operation.names},
     Reserve: _pack_new,
     Order: _pack_new,
+    Edit: _pack_edit,
     Sourced: _pack_sourced,
     AmongPlaces: _pack_among,
     Bound: _pack_bound,
     Exchange: _pack_exchange,
     Noted: _pack_noted,
     Numbered: _pack_numbered,
+    Owned: _pack_owned,
 }
 """Types that are not sent as msgspec would encode them."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
 from redis.crc import key_slot
 
 from server.store.keys import Keyspace
@@ -50,7 +51,7 @@ class FunctionCall:
         self.writes = writes
         keys = keys or keyspace.all
         self.slot = key_slot(keys[0].encode())
-        self.confirmation = _packed("FCALL", library().function("replication_barrier").call_name, "1", keyspace.meta)
+        self.confirmation = packed("FCALL", library().function("replication_barrier").call_name, "1", keyspace.meta)
         fixed = ("FCALL", function.call_name, str(len(keys)), *keys)
         # Packed once: only the operations differ from call to call.
         self._head = b"*%d\r\n" % (len(fixed) + 3) + b"".join(bulk(word.encode()) for word in fixed) + bulk(limits)
@@ -60,7 +61,8 @@ class FunctionCall:
         return self._head + bulk(b"".join(operations)) + bulk(number)
 
 
-def _packed(*words: str) -> bytes:
+def packed(*words: str) -> bytes:
+    """Pack a command of words."""
     return b"*%d\r\n" % len(words) + b"".join(bulk(word.encode()) for word in words)
 
 
@@ -74,6 +76,17 @@ class Turn(NamedTuple):
 
     partition: str
     key: str
+
+
+class Waiting(msgspec.Struct, frozen=True, eq=False):
+    """A packed operation that was not answered yet; ``weight`` counts lines of work."""
+
+    call: FunctionCall
+    operation: bytes
+    weight: int
+    since_s: float
+    answer: "asyncio.Future[Any]"
+    turn: Turn
 
 
 class Submitter(Protocol):

@@ -23,6 +23,7 @@ from server.domain.answers import (
     TransferAnswer,
 )
 from server.domain.binding import Bound
+from server.domain.copied_stock import FoundLevels
 from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceiptChanged
 from server.domain.operations import (
@@ -78,6 +79,7 @@ _decode_answer = msgspec.msgpack.Decoder(
 ).decode
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
 _decode_stocked = msgspec.msgpack.Decoder(FoundStocked).decode
+_decode_levels = msgspec.msgpack.Decoder(FoundLevels).decode
 _decode_sums = msgspec.msgpack.Decoder(FoundSums).decode
 _decode_stock = msgspec.msgpack.Decoder(SkuStock).decode
 _decode_places = msgspec.msgpack.Decoder(FoundPlaces).decode
@@ -114,6 +116,7 @@ class Ledger:
         self._batcher = batcher
         self._submit = partial(batcher.submit, Turn(keyspace.partition, key))
         self._limits = retention.packed()
+        self._looked_at = _AGAIN
         self._functions = {
             name: self._function(name, keys)
             for name, keys in (
@@ -130,6 +133,7 @@ class Ledger:
         self._availability = self._question("read", _decode_availability)
         self._stocked = self._question("read", _decode_stocked)
         self._sums = self._question("read", _decode_sums)
+        self._levels = self._question("read", _decode_levels)
         self._stock = self._question("read", _decode_stock)
         self._reservation = self._question("read", _decode_reservation)
         self._places = self._question("read", _decode_places)
@@ -143,7 +147,7 @@ class Ledger:
         return other
 
     def preview(self) -> "Ledger":
-        """Return a ledger that answers what this one would to operations that may make names known.
+        """Return a ledger that answers what this one would to movements of stock.
 
         It changes nothing, and takes no other operations. Each is answered as if it came next.
         """
@@ -151,7 +155,7 @@ class Ledger:
         call = FunctionCall(
             library().function("preview"), self.keyspace, self._limits, _decode_answer, writes=False, keys=keys
         )
-        other._functions = {"mutate_creating": call}  # noqa: SLF001  # it is ours
+        other._functions = {"mutate_creating": call, "mutate": call}  # noqa: SLF001  # it is ours
         return other
 
     def _function(self, name: str, keys: tuple[str, ...]) -> FunctionCall:
@@ -187,7 +191,11 @@ class Ledger:
         refusals.
         """
         answer = await self._submit(self._functions[operation.function], pack(operation), operation.weight)
-        return answer if type(answer) not in _AGAIN else await self._run_again(operation, answer)
+        return answer if type(answer) not in self._looked_at else await self._look_at(operation, answer)
+
+    async def _look_at(self, operation: Any, answer: Any) -> Any:
+        """Do what an answer asks for that cannot simply be returned."""
+        return await self._run_again(operation, answer)
 
     async def _run_again(self, operation: Any, answer: Any) -> Any:
         """Send an operation until it is answered; ``answer``: the one that it got."""
@@ -228,6 +236,11 @@ class Ledger:
         """Read the same, summed up over the locations."""
         question = pack(("sums", skus, location, channel, start))
         return cast(FoundSums, await self._submit(self._sums, question, weight or len(skus)))
+
+    async def levels(self, skus: list[str], *, weight: int = 0) -> FoundLevels:
+        """Read what a copy of some SKUs has to hold (up to some 100), as far as one call comes."""
+        question = pack(("levels", skus, "", "", 0))
+        return cast(FoundLevels, await self._submit(self._levels, question, weight or len(skus)))
 
     async def stock(self, sku: str, location: str = "", *, start: int = 0, weight: int = 1) -> SkuStock:
         """Read every bucket of a SKU at each location, or at one."""

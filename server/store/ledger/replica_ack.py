@@ -7,7 +7,6 @@ another's: a replay of an outcome that was unknown, or a refusal because another
 from collections.abc import Iterable
 from typing import Any
 
-from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse, ResponseError
 
 from server.store.connection.connect_errors import may_be_elsewhere
@@ -33,8 +32,8 @@ class ReplicaAck:
         by_slot = {call.slot: call.confirmation for call in functions if call.writes}
         return [*by_slot.values(), self._wait] if by_slot else []
 
-    async def read(self, connection: AbstractConnection, calls: list[bytes], replies: list[Any]) -> None:
-        """Read the replies of those calls.
+    def check(self, confirming: list[Any], replies: list[Any]) -> None:
+        """Look at the replies to those calls, and to the batch before them.
 
         Raises
         ------
@@ -44,21 +43,27 @@ class ReplicaAck:
             A reply belongs to another call: replies and calls are out of step.
 
         """
-        errors = [reply for reply in replies if isinstance(reply, Exception)]
-        nothing_ran = len(errors) == len(replies)
-        if nothing_ran and all(map(may_be_elsewhere, errors)):
-            return  # the connection is given up, too: to wait for replicas would only take time
+        *marks, reached = confirming
         confirmed = False
-        for _ in calls[:-1]:
-            try:
-                _expect(await connection.read_response(disable_decoding=True), bytes)
-                confirmed = True
-            except ResponseError as error:
+        for mark in marks:
+            if isinstance(mark, ResponseError):
                 # Then nothing of the batch ran here: what ran was confirmed where the library was loaded.
-                confirmed = confirmed or NOT_LOADED in str(error)
-        reached = _expect(await connection.read_response(disable_decoding=True), int)
-        if not nothing_ran and (reached < self._replicas or not confirmed):
+                confirmed = confirmed or NOT_LOADED in str(mark)
+            else:
+                _expect(mark, bytes)
+                confirmed = True
+        _expect(reached, int)
+        if not _nothing_ran(replies) and (reached < self._replicas or not confirmed):
             raise TimeoutError(f"{reached} of {self._replicas} replicas confirmed")
+
+
+def is_elsewhere(replies: list[Any]) -> bool:
+    """Whether a batch ran nowhere, as this is not the store to write to: to wait for replicas would only take time."""
+    return _nothing_ran(replies) and all(map(may_be_elsewhere, replies))
+
+
+def _nothing_ran(replies: list[Any]) -> bool:
+    return all(isinstance(reply, Exception) for reply in replies)
 
 
 def _expect(reply: Any, kind: type) -> Any:

@@ -1,12 +1,13 @@
-"""What an error of the store means for its calls: whether anything ran, and whether to try again."""
+"""What the store's replies mean for the operations of a batch: their answers, or whether anything ran."""
 
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 import structlog
-from redis.exceptions import ResponseError
+from redis.exceptions import InvalidResponse, ResponseError
 
 from server.store.errors import OutcomeUnknownError, StoreUnavailableError
-from server.store.ledger.function_call import FunctionCall
+from server.store.ledger.function_call import FunctionCall, Waiting
 
 log = structlog.get_logger("holdfast.store")
 
@@ -33,3 +34,41 @@ def meaning(error: Exception, call: FunctionCall) -> Exception:
         return StoreUnavailableError(f"The store refused: {text}")
     log.error("script_failed", script=call.function.name, reason=text)
     return OutcomeUnknownError("The store reported a fault inside the operation.")
+
+
+def check_numbers(replies: list[Any], numbers: list[bytes]) -> None:
+    """Take the calls' numbers off the replies; an error has none.
+
+    Raises
+    ------
+    InvalidResponse
+        Replies and calls are out of step: whatever else comes on this connection is wrong as well.
+
+    """
+    for reply, number in zip(replies, numbers, strict=True):
+        if isinstance(reply, Exception):
+            continue
+        if not isinstance(reply, list) or not reply or reply.pop() != number:
+            raise InvalidResponse("The store's reply belongs to another call.")
+
+
+def hand_out(call: FunctionCall, waiting: list[Waiting], reply: Any) -> None:
+    """Give each operation of a call its answer."""
+    if not isinstance(reply, list) or len(reply) != len(waiting):
+        fail(waiting, unreadable(call, f"a reply that is not a list of {len(waiting)} answers"))
+        return
+    decode = call.decode
+    for each, answer in zip(waiting, reply, strict=True):
+        if each.answer.done():
+            continue
+        try:
+            each.answer.set_result(decode(answer))
+        except (msgspec.DecodeError, TypeError) as error:
+            fail([each], unreadable(call, str(error)))
+
+
+def fail(waiting: list[Waiting], error: Exception) -> None:
+    """Give each operation an error in place of an answer."""
+    for each in waiting:
+        if not each.answer.done():
+            each.answer.set_exception(error)

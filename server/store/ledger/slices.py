@@ -41,6 +41,11 @@ class Moment(NamedTuple):
     seq: int
 
 
+def moment_of(found: FoundAvailability | FoundSums) -> Moment:
+    """Return when a call has read what it answers."""
+    return Moment(found.as_of_ms, found.locations_version, found.seq)
+
+
 class Slice(NamedTuple, Generic[ValueT]):
     """A part of what is known of the SKU at ``number`` among those asked for, or all of it (``is_last``)."""
 
@@ -51,11 +56,18 @@ class Slice(NamedTuple, Generic[ValueT]):
 
 
 async def availability(
-    ledger: Reads, skus: Sequence[str], location: str = "", channel: str = "", *, listed_max: int | None = None
+    ledger: Reads,
+    skus: Sequence[str],
+    location: str = "",
+    channel: str = "",
+    *,
+    listed_max: int | None = None,
+    first: FoundAvailability | None = None,
 ) -> AsyncIterator[Slice[list[LocationAvailability] | LocationsSum]]:
     """Read what is available of SKUs at each location, in their order; arguments as for :meth:`Reads.availability`.
 
-    Of a SKU at more locations than ``listed_max``, the rest is summed up.
+    Of a SKU at more locations than ``listed_max``, the rest is summed up. ``first``: what the first call has answered,
+    where it was made already.
     """
     listed = 0
 
@@ -64,7 +76,7 @@ async def availability(
             return await ledger.sums(some[:1], location, channel, start=start, weight=weight)
         return await ledger.availability(some, location, channel, start=start, weight=weight)
 
-    async for each in _in_slices(ask, skus):
+    async for each in _in_slices(ask, skus, first):
         listed = 0 if each.is_last else listed + _listed(each.value)
         yield each
 
@@ -74,25 +86,25 @@ def _listed(value: list[LocationAvailability] | LocationsSum) -> int:
 
 
 async def sums(
-    ledger: Reads, skus: Sequence[str], location: str = "", channel: str = ""
+    ledger: Reads, skus: Sequence[str], location: str = "", channel: str = "", *, first: FoundSums | None = None
 ) -> AsyncIterator[Slice[list[LocationAvailability] | LocationsSum]]:
     """As :func:`availability`, with a sum for each slice."""
 
     async def ask(some: list[str], start: int, weight: int) -> FoundSums:
         return await ledger.sums(some, location, channel, start=start, weight=weight)
 
-    async for each in _in_slices(ask, skus):
+    async for each in _in_slices(ask, skus, first):
         yield each
 
 
 async def _in_slices(
-    ask: Callable[[list[str], int, int], Awaitable[Any]], skus: Sequence[str]
+    ask: Callable[[list[str], int, int], Awaitable[Any]], skus: Sequence[str], first: Any = None
 ) -> AsyncGenerator[Slice[Any], None]:
     done, start, weight = 0, 0, 0
     while done < len(skus):
         some = list(skus[done : done + SKUS_PER_CALL])
-        found = await ask(some, start, weight)
-        moment, last = Moment(found.as_of_ms, found.locations_version, found.seq), len(found.skus) - 1
+        found, first = first or await ask(some, start, weight), None
+        moment, last = moment_of(found), len(found.skus) - 1
         for number, value in enumerate(found.skus):
             yield Slice(done + number, value, moment, is_last=number < last or not found.next_from)
         complete = len(found.skus) - (found.next_from > 0)

@@ -7,30 +7,17 @@ alone needs no credit. One that is empty is forgotten.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
+from typing import TYPE_CHECKING, Final
 
 from server.store.errors import OverloadedError
-from server.store.ledger.function_call import FunctionCall, Turn
+from server.store.ledger.function_call import FunctionCall, Turn, Waiting
 from server.telemetry.refused_keys import Reason, refused
 
 if TYPE_CHECKING:
-    import asyncio
+    pass
 
 TURNS_PER_BATCH: Final = 4
 """How many queues that have much to send share a batch: what waits for its turn waits for a quarter of one each."""
-
-
-class Waiting(msgspec.Struct, frozen=True, eq=False):
-    """A packed operation that was not answered yet; ``weight`` counts lines of work."""
-
-    call: FunctionCall
-    operation: bytes
-    weight: int
-    since_s: float
-    answer: "asyncio.Future[Any]"
-    turn: Turn
 
 
 Batch = dict[FunctionCall, list[Waiting]]
@@ -88,10 +75,23 @@ class Turns:
         self._operations_max = operations_max
         self._lines_max = lines_max
         self._quantum = max(1, lines_max // TURNS_PER_BATCH)
-        self._queue_max = queue_max
-        self._half_max = max(1, queue_max // 2)
         self._queues: OrderedDict[Turn, _Queue] = OrderedDict()
         """In the order of their turns: the first is next. One that is empty is there alone, while nothing waits."""
+        self.bound(queue_max)
+
+    def bound(self, queue_max: int) -> None:
+        """Set how many operations may wait; where more do, who has the most gives way, but each key keeps one."""
+        self._queue_max = queue_max
+        self._half_max = max(1, queue_max // 2)
+        if self.operations > queue_max:
+            self._shed()
+
+    def _shed(self) -> None:
+        reason = Reason.FULL if len(self._queues) == 1 else Reason.DISPLACED
+        kept = _fair_share([len(queue) for queue in self._queues.values()], self._queue_max)
+        for turn, queue in self._queues.items():
+            for _ in range(len(queue) - kept):
+                self._refuse_newest(turn, reason)
 
     @property
     def queues(self) -> int:
@@ -231,15 +231,28 @@ class Turns:
             if self.operations < self._queue_max:
                 return
             most = max(self._queues, key=lambda each: len(self._queues[each]))
-            longest = self._queues[most]
-            if held + 1 < len(longest):
-                # The newest of them: it would have waited longest, and the order of the others stays.
-                newest = longest.pop()
-                self.operations -= 1
-                refused(Reason.DISPLACED, *most)
-                if not newest.answer.done():
-                    newest.answer.set_exception(OverloadedError())
+            if held + 1 < len(self._queues[most]):
+                self._refuse_newest(most, Reason.DISPLACED)
                 return
         is_over = held * len(self._queues) > self.operations
         refused(Reason.SHARE if is_over else Reason.FULL, *turn)
         raise OverloadedError
+
+    def _refuse_newest(self, turn: Turn, reason: Reason) -> None:
+        """Refuse the newest of a key: it would have waited longest, and the order of the others stays."""
+        newest = self._queues[turn].pop()
+        self.operations -= 1
+        refused(reason, *turn)
+        if not newest.answer.done():
+            newest.answer.set_exception(OverloadedError())
+
+
+def _fair_share(lengths: list[int], places: int) -> int:
+    """Return how many places each queue may have, so that all of them have no more than ``places``; 1 at least."""
+    lengths.sort()
+    for number, length in enumerate(lengths):
+        share = places // (len(lengths) - number)
+        if length > share:
+            return max(1, share)
+        places -= length
+    return max(lengths, default=1)

@@ -13,6 +13,7 @@ from server.domain.answers import LookInSlices, Refused
 from server.domain.exchange import Exchange, ExchangeRefused
 from server.domain.limits import DEFAULT_LOCATION, PLACES_PER_ORDER_MAX, RECORD_LINES_MAX
 from server.domain.operations.orders import Noted, Numbered
+from server.domain.owned import Owned
 from server.domain.sourcing import AmongPlaces
 from server.domain.stock import PlacesOfSku
 from server.store.errors import TooManyPlacesError
@@ -86,7 +87,7 @@ class WideOrder:
         if isinstance(operation, Exchange):
             among = among_places(operation.promise, self._wanted, found, named_max, spare)
             self.sent = msgspec.structs.replace(operation, promise=among)
-        elif isinstance(operation, Noted | Numbered):
+        elif isinstance(operation, Noted | Numbered | Owned):
             among = among_places(operation.operation, self._wanted, found, named_max, spare)
             self.sent = msgspec.structs.replace(operation, operation=among)
         else:

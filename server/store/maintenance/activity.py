@@ -6,6 +6,7 @@ asks for it, and for the next deadline, a few hundred partitions in one script t
 
 import asyncio
 from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
 from math import inf
 from typing import Final
 
@@ -33,10 +34,13 @@ BUSY_S: Final = 10.0
 """So long after its last change a partition is looked after all the time: the next change is likely."""
 REST_S: Final = 0.2
 """How long the sweep of holds rests where there are none; far less than the time from one look to the next."""
+OVERTAKEN_MAX: Final = 1_000
+"""Deadlines that are no longer the next ones, which are kept until their time or until there are more."""
 IDLE_AGAIN_S: Final = {
     "forget": 1_800.0,
     "trim": 1_800.0,
     "figures": 3_600.0,
+    "documents": 3_600.0,
     "audit": 86_400.0,
     "recount": 86_400.0,
     "settle": 300.0,
@@ -86,6 +90,10 @@ class Activity:
         self._seen: dict[str, tuple[int, int]] = {}
         self._changed_s: dict[str, float] = {}
         self._next_ms: dict[str, int] = {}
+        self._deadlines: list[tuple[int, str]] = []
+        """A heap of all that were in ``_next_ms``: thousands of holds that are far from due cost a sweep nothing."""
+        self._due: dict[str, None] = {}
+        """Those whose time has come; a look takes them out again."""
         self._work: dict[str, _Work] = {}
         self._looked_at: list[Keyspace] = []
         self._calls: list[tuple[list[Keyspace], bytes]] = []
@@ -153,12 +161,16 @@ class Activity:
         busy_since_s = asyncio.get_running_loop().time() - BUSY_S
         for name in [name for name, changed_s in self._changed_s.items() if changed_s < busy_since_s]:
             del self._changed_s[name]
-        due = [name for name, next_ms in self._next_ms.items() if next_ms <= now_ms and name not in self._changed_s]
-        return [*self._changed_s, *due]
+        while self._deadlines and self._deadlines[0][0] <= now_ms:
+            next_ms, name = heappop(self._deadlines)
+            if self._next_ms.get(name) == next_ms:
+                self._due[name] = None
+        return [*self._changed_s, *(name for name in self._due if name not in self._changed_s)]
 
-    async def rest(self) -> None:
-        """Wait a little where no partition is busy or has a hold: of a new one, a look tells no sooner anyway."""
-        if not self._changed_s and not self._next_ms:
+    async def rest(self, now_ms: int) -> None:
+        """Wait a little where no partition is busy or has a hold that is soon due: a look tells no sooner of others."""
+        soon_ms = now_ms + 1000 * REST_S
+        if not self._changed_s and not self._due and not (self._deadlines and self._deadlines[0][0] <= soon_ms):
             await asyncio.sleep(REST_S)
 
     def due(self, chore: str) -> list[Keyspace]:
@@ -200,11 +212,19 @@ class Activity:
                 continue
             is_new = name not in self._seen
             self._seen[name], self._keyspaces[name] = looked, keyspace
-            if looked[1] > 0:
-                self._next_ms[name] = looked[1]
-            else:
-                self._next_ms.pop(name, None)
+            self._expect(name, looked[1])
             if is_new and looked[1] >= 0:  # due for each chore, and not busy; but damaged deadlines are told at once
                 self._note(name)
             else:
                 self.touch(name)
+
+    def _expect(self, name: str, next_ms: int) -> None:
+        """Note when the next hold of a partition is due; 0 or less: there is none, or it cannot be told."""
+        self._due.pop(name, None)
+        if next_ms <= 0:
+            self._next_ms.pop(name, None)
+        elif self._next_ms.get(name) != next_ms:
+            self._next_ms[name] = next_ms
+            heappush(self._deadlines, (next_ms, name))
+            if len(self._deadlines) > 2 * len(self._next_ms) + OVERTAKEN_MAX:
+                self._deadlines = sorted((due_ms, other) for other, due_ms in self._next_ms.items())

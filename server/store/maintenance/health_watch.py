@@ -6,7 +6,7 @@ one cannot. It checks every few seconds through the patient client, far from the
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -19,6 +19,7 @@ from server.store.connection.connect import address
 from server.store.connection.required_settings import examine
 from server.store.errors import StoreError, StoreUnavailableError
 from server.store.keys import Keyspace
+from server.store.repositories.restored import is_halted
 from server.telemetry import metrics
 
 log = structlog.get_logger("holdfast.store")
@@ -46,7 +47,7 @@ class StoreWatch:
     nodes
         For a cluster: returns a client of each node. The worst node counts, as its partitions depend on it.
     with_channels
-        Partitions that need a publisher.
+        Returns the partitions that need a publisher.
 
     """
 
@@ -58,7 +59,7 @@ class StoreWatch:
         hides_settings: bool = False,
         is_here: bool = False,
         nodes: Nodes | None = None,
-        with_channels: Sequence[str] = (),
+        with_channels: Callable[[], Iterable[str]] = tuple,
         interval_s: float = INTERVAL_S,
     ) -> None:
         self._client = client
@@ -66,7 +67,7 @@ class StoreWatch:
         self._hides_settings = hides_settings
         self._is_here = is_here
         self._nodes = nodes
-        self._with_channels = [Keyspace(partition) for partition in with_channels]
+        self._with_channels = with_channels
         self._interval_s = interval_s
         self._problems: list[str] = []
         self._failing = False
@@ -94,7 +95,8 @@ class StoreWatch:
         try:
             async with asyncio.timeout(ANSWER_S):
                 infos, problems = await self._examine()
-                missing = await self._missing_publishers()
+                halted = await is_halted(self._client)
+                missing = 0 if halted else await self._missing_publishers()
                 folder = await self._folder()
         except TimeoutError:
             metrics.STORE_UP.set(0)
@@ -110,6 +112,7 @@ class StoreWatch:
         _report_memory(max(infos, key=_fullness))
         _report_disk(folder)
         metrics.PUBLISHER_MISSING_PARTITIONS.set(missing)
+        metrics.RESTORE_HALTED.set(halted)
 
     async def _examine(self) -> tuple[list[Mapping[str, Any]], list[str]]:
         """Return the INFO of each node, and every problem with the durability of any of them."""
@@ -139,7 +142,8 @@ class StoreWatch:
         A lease that claims more than the longest there is was taken by a clock that was fast, and nobody keeps it.
         """
         missing = 0
-        for keys in self._with_channels:  # one by one: in a cluster they are on several nodes, each with its clock
+        # One by one: in a cluster they are on several nodes, each with its clock.
+        for keys in map(Keyspace, sorted(self._with_channels())):
             until_ms, (seconds, _) = await together(self._client, [("HGET", keys.publisher, "until_ms"), ("TIME",)])
             missing += not 0 < int(until_ms or 0) - int(seconds) * 1000 <= 1000 * (LEASE_S_MAX + 1)
         return missing

@@ -13,7 +13,8 @@ import msgspec
 import structlog
 from redis.asyncio import Redis
 
-from server.store.audit.audit import AuditReport, audit
+from server.store.audit.audit import audit
+from server.store.audit.last_audit import note_audit
 from server.store.connection.clients import Nodes
 from server.store.connection.commands import command, run_function, run_on_keys, together
 from server.store.errors import StoreError
@@ -21,6 +22,7 @@ from server.store.keys import PARTITIONS, Keyspace
 from server.store.ledger.ledger import Retention
 from server.store.lua_library import library
 from server.store.maintenance.activity import Activity
+from server.store.maintenance.audit_reports import act_on
 from server.store.maintenance.lacking import recount_lacking
 from server.store.maintenance.name_index import INDEX_INTERVAL_S, NameIndexing
 from server.store.maintenance.old_orders import OLD_ORDERS_INTERVAL_S, forget_orders
@@ -180,9 +182,10 @@ class Housekeeper:
         if self._clock_ahead_ms is None:
             seconds, microseconds = await command(self._client, "TIME")
             self._clock_ahead_ms = int(seconds) * 1000 + int(microseconds) // 1000 - now_ms
-        names = self.activity.sweepable(now_ms + self._clock_ahead_ms)
+        store_ms = now_ms + self._clock_ahead_ms
+        names = self.activity.sweepable(store_ms)
         await self._sweep_all([self._keyspaces[name] for name in names])
-        await self.activity.rest()
+        await self.activity.rest(store_ms)
 
     async def _sweep_all(self, keyspaces: list[Keyspace]) -> None:
         await asyncio.gather(*(self._faults.guarded("sweep", keyspace, self._sweep) for keyspace in keyspaces))
@@ -288,8 +291,9 @@ class Housekeeper:
     async def _audit(self, keyspace: Keyspace) -> None:
         await self._recount(keyspace)
         report = await audit(self._client, keyspace, pause_s=self._audit_pause_s)
-        _log_report(keyspace.partition, report)
+        await act_on(self._client, keyspace, self._limits, report)
         self._drift_units[keyspace.partition] = report.drift_units
+        await note_audit(self._client, keyspace, report.drift_units, conclusive=report.conclusive)
         if report.drift_units or not report.conclusive:
             self.activity.failed("audit", keyspace.partition)  # again next time, although nothing changes
 
@@ -380,17 +384,6 @@ async def _repeat(name: str, interval_s: float, chore: Callable[[], Awaitable[No
                 log.warning("housekeeping_recovered", chore=name)
             failing = False
         await asyncio.sleep(interval_s)
-
-
-def _log_report(partition: str, report: AuditReport) -> None:
-    for drift in report.drift:
-        log.error("drift", partition=partition, units=drift.units, **msgspec.structs.asdict(drift))
-    if report.drift_count > len(report.drift):
-        log.error("drift_not_listed", partition=partition, lines=report.drift_count - len(report.drift))
-    if not report.conclusive:
-        log.warning(
-            "audit_inconclusive", partition=partition, advice="the journal was trimmed meanwhile; it runs again"
-        )
 
 
 _HELD = metrics.RESERVATIONS.labels("held")

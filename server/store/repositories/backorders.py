@@ -132,7 +132,7 @@ def _position(after: str) -> bytes:
         packed = base64.urlsafe_b64decode(after.encode("ascii"))
         parse_member(packed)
     except (ValueError, binascii.Error):
-        raise ValueError("after is not what a page gave as next") from None
+        raise ValueError("must be what a page gave as next") from None
     return packed
 
 

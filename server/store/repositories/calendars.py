@@ -6,6 +6,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from server.domain.calendars import DEFAULT_ZONE, IN_UTC, Calendar, Seam
+from server.domain.principal import LOCAL
 from server.store.connection.commands import command, run_on_keys
 from server.store.keys import Keyspace
 from server.store.lua_library import library
@@ -30,10 +31,10 @@ async def read_calendar(client: Redis, keyspace: Keyspace) -> Calendar:
     return _calendar(await command(client, "HGET", keyspace.figures, "time_zones"))
 
 
-async def set_time_zone(client: Redis, keyspace: Keyspace, time_zone: str) -> Calendar:
+async def set_time_zone(client: Redis, keyspace: Keyspace, time_zone: str, actor: str = LOCAL.actor) -> Calendar:
     """Set the time zone from now on; errors as for :func:`read_calendar`. A second time it changes nothing."""
-    function = library().function("set_time_zone")
-    return _calendar(await run_on_keys(client, function, (keyspace.figures,), time_zone, DEFAULT_ZONE, SEAMS_MAX))
+    function, keys = library().function("set_time_zone"), (keyspace.figures, keyspace.journal)
+    return _calendar(await run_on_keys(client, function, keys, time_zone, DEFAULT_ZONE, SEAMS_MAX, actor))
 
 
 def _calendar(packed: bytes | None) -> Calendar:

@@ -9,12 +9,16 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
+from server.domain.changes import Change
 from server.domain.kept_tokens import Given, KeptTokens
-from server.store.connection.commands import command
+from server.domain.principal import LOCAL
+from server.store.connection.commands import command, together
 from server.store.keys import ChannelKeys, Keyspace, stored_text
 from server.store.repositories.publisher import PublisherStore, Writes
 from server.store.repositories.sealing import Sealed, Sealer, SealError
 
+SIGNED_IN: Final = "sign_in"
+"""The journal's operation for what a person has brought to sign in to a channel; it does not say the secret."""
 _KEPT: Final = "kept"
 _GIVEN: Final = "given:"
 
@@ -48,6 +52,7 @@ class TokenStore:
 
     def __init__(self, client: Redis, keyspace: Keyspace, channel: str, sealer: Sealer) -> None:
         self._client = client
+        self._channel, self._journal = channel, keyspace.journal
         self._key = ChannelKeys(keyspace, channel).tokens
         self._place = f"{keyspace.partition}\0{channel}\0"
         self._sealer = sealer
@@ -92,11 +97,13 @@ class TokenStore:
     # -- signing in
 
     async def give(self, given: Given) -> None:
-        """Leave what a person has brought for the holder of the lease."""
+        """Leave what a person has brought for the holder of the lease; the journal says that somebody did."""
         sealed = self._sealer.seal(given.secret, self._place + _GIVEN + given.id)
-        await command(
-            self._client, "HSET", self._key, _GIVEN + given.id, _pack(_GivenRecord(given.what, sealed, given.given_ms))
-        )
+        record = _pack(_GivenRecord(given.what, sealed, given.given_ms))
+        notes = [("what", given.what)]
+        entry = _pack([Change(SIGNED_IN, given.given_ms, LOCAL.actor, self._channel, "", "", [], notes)])
+        given_here, noted = ("HSET", self._key, _GIVEN + given.id, record), ("XADD", self._journal, "*", "e", entry)
+        await together(self._client, [given_here, noted])
 
     async def given(self) -> list[Given]:
         """Read what persons have brought, the newest last; what cannot be opened is dropped."""

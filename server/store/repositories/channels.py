@@ -4,18 +4,21 @@ A command to the publisher (new rules, new listings, a comparison, a retry) is a
 with the data that it is about. So it is neither lost nor overtaken, whichever process publishes.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 from redis.asyncio import Redis
 
-from server.domain.channels import ChannelStatus, DeadLetter
+from server.domain.changes import Change
+from server.domain.channels import ChannelStatus, DeadLetter, Shown
+from server.domain.principal import SYSTEM
 from server.store.connection.commands import command, together
 from server.store.connection.scans import SLICE_FIELDS, scan
 from server.store.keys import ChannelKeys, Keyspace, stored_text
 from server.store.repositories.channel_commands import KEY, SKU, ChannelCommand, command_entry
 from server.store.repositories.listings import ListingStore
+from server.store.repositories.settings_changes import ANOTHER, Changer, SettingChange, change_settings
 from server.store.repositories.skus import NOWHERE
 
 _KINDS = {
@@ -26,10 +29,15 @@ _KINDS = {
 }
 """What is kept of a channel, and the names of its hashes."""
 
+RESENT_PER_ENTRY: Final = 500
+"""Keys that an entry of the journal has sent again."""
+FORGOTTEN: Final = "forget_channel"
+"""The journal's operation for a channel whose data was removed."""
 CURSOR_LIFE_MS: Final = 3 * 86_400_000
 """Three days: longer than a weekend without a publisher."""
 
 _decode_dead_letter = msgspec.msgpack.Decoder(DeadLetter).decode
+_decode_shown = msgspec.msgpack.Decoder(Shown).decode
 _decode_status = msgspec.json.Decoder(ChannelStatus).decode
 
 
@@ -43,11 +51,31 @@ class ChannelStore(ListingStore):
         stored = await command(self._client, "HGETALL", self._keyspace.channel_rules)
         return {stored_text(channel): msgspec.json.decode(packed) for channel, packed in stored.items()}
 
-    async def set_rules(self, channel: str, given: dict[str, Any], actor: str) -> None:
+    async def set_rules(self, channel: str, given: dict[str, Any], actor: str, *, reason: str = "") -> None:
         """Replace what was set at run time; empty restores the configuration. The journal has it for the publisher."""
-        where = self._keyspace.channel_rules
-        change = ("HSET", where, channel, msgspec.json.encode(given)) if given else ("HDEL", where, channel)
-        await self._together([change], channel, "channel_rules", (), actor)
+        changer = Changer("channel_rules", actor, channel)
+        why = [("reason", reason)] if reason else []
+        change = SettingChange(why, channel, msgspec.json.encode(given) if given else None)
+        await change_settings(self._client, self._keyspace, self._keyspace.channel_rules, changer, [change])
+
+    async def change_rules(
+        self, channel: str, change: Callable[[dict[str, Any]], dict[str, Any]], actor: str, *, reason: str = ""
+    ) -> dict[str, Any]:
+        """Replace what was set at run time by what ``change`` makes of it, and return that; else as :meth:`set_rules`.
+
+        It is made anew where somebody else changed the rules meanwhile, so neither change is lost.
+        """
+        changer = Changer("channel_rules", actor, channel)
+        why = [("reason", reason)] if reason else []
+        key = self._keyspace.channel_rules
+        while True:
+            packed = await command(self._client, "HGET", key, channel)
+            given = change(msgspec.json.decode(packed) if packed is not None else {})
+            new = SettingChange(why, channel, msgspec.json.encode(given) if given else None)
+            was = None if packed is None else stored_text(packed)
+            changed = await change_settings(self._client, self._keyspace, key, changer, [new], expected=[was])
+            if changed != ANOTHER:
+                return given
 
     # -- state
 
@@ -88,8 +116,8 @@ class ChannelStore(ListingStore):
             kept[kind] += int(count)
         return kept
 
-    async def forget(self, channel: str) -> None:
-        """Remove all data of a channel; no publisher may run for it.
+    async def forget(self, channel: str, actor: str) -> None:
+        """Remove all data of a channel; no publisher may run for it. The journal says who did it.
 
         Without its cursor, the journal can be trimmed past the entry where the channel stopped.
         """
@@ -97,7 +125,9 @@ class ChannelStore(ListingStore):
         fields = (keyspace.channel_cursors, keyspace.channel_status, keyspace.channel_rules)
         removals = [("HDEL", key, channel) for key in fields]
         keys = self._keys(channel)
-        await together(self._client, [("UNLINK", *keys.all, *keys.ordering), *removals])
+        entry = msgspec.msgpack.encode([Change(FORGOTTEN, await self.now_ms(), actor, channel, "", "", [], [])])
+        noted = ("XADD", keyspace.journal, "*", "e", entry)
+        await together(self._client, [("UNLINK", *keys.all, *keys.ordering), *removals, noted])
 
     async def statuses(self) -> dict[str, ChannelStatus]:
         """Read the state of each channel when its publisher last wrote it: a second ago where one runs."""
@@ -108,6 +138,25 @@ class ChannelStore(ListingStore):
         """Go through the dead letters, in no order."""
         async for _, packed in scan(self._client, self._keys(channel).dead_letters):
             yield _decode_dead_letter(packed)
+
+    async def page_of_dead_letters(self, channel: str, position: int, count: int) -> tuple[int, list[DeadLetter]]:
+        """Read some dead letters and the position to go on from, 0 at the end and at the beginning."""
+        where = self._keys(channel).dead_letters
+        following, found = await command(self._client, "HSCAN", where, position, "COUNT", count)
+        return int(following), [_decode_dead_letter(packed) for packed in found.values()]
+
+    async def dead_letters_of(self, channel: str, listed_as: Sequence[str]) -> list[DeadLetter | None]:
+        """Read the quantities that the channel does not take, of listings by what these are known by, in order."""
+        packed = await self._some(self._keys(channel).dead_letters, listed_as)
+        return [None if each is None else _decode_dead_letter(each) for each in packed]
+
+    async def shown_under(self, channel: str, keys: Sequence[str]) -> list[Shown | None]:
+        """Read what the channel has confirmed under keys, in order; None: nothing is known."""
+        packed = await self._some(self._keys(channel).shown, keys)
+        return [None if each is None else _decode_shown(each) for each in packed]
+
+    async def _some(self, where: str, fields: Sequence[str]) -> list[bytes | None]:
+        return list(await command(self._client, "HMGET", where, *fields)) if fields else []
 
     async def cursors(self) -> dict[str, str]:
         """Read up to which journal id each channel has confirmed everything."""
@@ -123,6 +172,16 @@ class ChannelStore(ListingStore):
         """
         notes = [*((SKU, sku) for sku in skus), *((KEY, key) for key in keys)]
         await self._together([], channel, name, notes, actor)
+
+    async def resend(self, channel: str, keys: Sequence[str], skus_of: Callable[[str], Iterable[str]]) -> None:
+        """Have a channel's publisher send keys again, with the SKUs of each, whatever the channel seems to show.
+
+        There may be as many keys as the channel lists, and whoever follows the journal reads an entry whole.
+        """
+        for start in range(0, len(keys), RESENT_PER_ENTRY):
+            some = keys[start : start + RESENT_PER_ENTRY]
+            skus = sorted({sku for key in some for sku in skus_of(key)})
+            await self.send_command(channel, "channel_resend", skus, SYSTEM, keys=some)
 
     async def _together(
         self,

@@ -1,7 +1,7 @@
 """Reads expected receipts: one, or all of a SKU together with what is available now."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from redis.asyncio import Redis
@@ -10,7 +10,7 @@ from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.stock import LocationAvailability, Outlook
 from server.store.connection.commands import command, run_on_keys
 from server.store.connection.scans import scan
-from server.store.keys import Keyspace
+from server.store.keys import Keyspace, stored_text
 from server.store.lua_library import library
 from server.store.repositories.location_names import read_location_names
 
@@ -27,6 +27,17 @@ async def read_supply(client: Redis, keyspace: Keyspace, supply_id: str) -> Expe
     packed = await command(client, "HGET", keyspace.supply, supply_id)
     found = None if packed is None else _decode(packed)
     return None if found is None or found.is_removed else found
+
+
+async def find_supplies(client: Redis, keyspace: Keyspace, supply_ids: Sequence[str]) -> dict[str, ExpectedReceipt]:
+    """Read expected receipts by id; those that are not there, or were removed, are left out."""
+    found = {}
+    for first in range(0, len(supply_ids), RECEIPTS_PER_READ):
+        part = supply_ids[first : first + RECEIPTS_PER_READ]
+        for supply_id, packed in zip(part, await command(client, "HMGET", keyspace.supply, *part), strict=True):
+            if packed is not None and not (receipt := _decode(packed)).is_removed:
+                found[supply_id] = receipt
+    return found
 
 
 async def read_parcel(client: Redis, keyspace: Keyspace, sscc: str) -> list[tuple[str, ExpectedReceipt]]:
@@ -77,6 +88,34 @@ async def _receipts(
         for supply_id, packed in zip(part, await command(client, "HMGET", keyspace.supply, *part), strict=True):
             if packed is not None and (receipt := _decode(packed)).expected:
                 yield supply_id, receipt
+
+
+class SupplySlice(NamedTuple):
+    """Some receipts that are still to come, each with its id; ``following``: where to go on, 0: these were the last."""
+
+    found: list[tuple[str, ExpectedReceipt]]
+    following: int
+    as_of_ms: int
+
+
+async def page_of_supply(
+    client: Redis, keyspace: Keyspace, position: int, count: int, location: str = ""
+) -> SupplySlice:
+    """Read some receipts that are still to come, at one location or at all.
+
+    One that is there during the whole scan comes at least once.
+    """
+    names = await read_location_names(client, keyspace)
+    location = names.current(location) if location else ""
+    seconds, microseconds = await command(client, "TIME")
+    following, packed = await command(client, "HSCAN", keyspace.supply, position, "COUNT", count)
+    found = []
+    for supply_id, each in packed.items():
+        receipt = _decode(each)
+        receipt = msgspec.structs.replace(receipt, location=names.current(receipt.location))
+        if receipt.expected and location in ("", receipt.location):
+            found.append((stored_text(supply_id), receipt))
+    return SupplySlice(found, int(following), int(seconds) * 1000 + int(microseconds) // 1000)
 
 
 async def all_supply(client: Redis, keyspace: Keyspace) -> AsyncIterator[ExpectedReceipt]:

@@ -17,6 +17,7 @@ from server.store.connection.scans import scan
 from server.store.journal.entries import parse_entry_id
 from server.store.keys import ChannelKeys, Keyspace, stored_text
 from server.store.repositories.publisher import PublisherStore, Writes
+from server.store.repositories.restored import RELEASED
 
 SINCE: Final = "since"
 """The field of the hash beside those of the walks: from when on orders are taken."""
@@ -43,6 +44,10 @@ class IntakeStore:
         """Read from when on orders are taken; None: nobody has ever begun."""
         stored = await command(self._client, "HGET", self.keys.intake, SINCE)
         return None if stored is None else int(stored)
+
+    async def released_ms(self) -> int:
+        """Read when a restored store began to speak again; 0: it was never restored."""
+        return int(await command(self._client, "HGET", self.keys.intake, RELEASED) or 0)
 
     async def walk(self, name: str) -> Walk | None:
         """Read how far a walk has come; None: it has never begun."""

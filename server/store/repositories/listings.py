@@ -5,7 +5,7 @@ of its own: an earlier release does not know it, and would publish single units 
 """
 
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from server.domain.channels import Listing
 from server.domain.components import LISTINGS_PER_COMPONENT_MAX, key_in, known_by, renamed
-from server.store.connection.commands import Words, command, run_on_keys, together
+from server.store.connection.commands import Words, command, in_a_row, run_on_keys, together
 from server.store.connection.scans import SLICE_FIELDS, scan
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.lua_library import library
@@ -28,8 +28,18 @@ _COMPONENTS: Final = 4
 _RENAMED_AT_ONCE: Final = 50
 """Packs and bundles that one script changes where a component is renamed: some 2 ms."""
 
+_READ_AT_ONCE: Final = 500
+"""Commands that are sent in one go, where many channels are read."""
+
 _decode = msgspec.msgpack.Decoder(Listing).decode
 _pack = msgspec.msgpack.Encoder().encode
+
+
+class Listed(NamedTuple):
+    """Of some SKUs, in order: each one's own listing on a channel, and how many packs and bundles there hold it."""
+
+    listings: list[Listing | None]
+    holding: list[int]
 
 
 class ListingStore:
@@ -168,6 +178,26 @@ class ListingStore:
             return []
         where = self._keys(channel).components
         return [int(each) for each in await together(self._client, [("ZLEXCOUNT", where, *_range(s)) for s in skus])]
+
+    async def on_channels(self, channels: Sequence[str], skus: Sequence[str]) -> list[Listed]:
+        """Read the listings of some SKUs on each of some channels, in order, and count what holds each of them."""
+        found: list[Listed] = []
+        if not skus:
+            return [Listed([], []) for _ in channels]
+        at_once = max(1, _READ_AT_ONCE // (len(skus) + 2))
+        for first in range(0, len(channels), at_once):
+            some = channels[first : first + at_once]
+            reading = [self._reading(channel, skus) for channel in some]
+            counting = [
+                [("ZLEXCOUNT", self._keys(channel).components, *_range(sku)) for sku in skus] for channel in some
+            ]
+            words = [each for pair in zip(reading, counting, strict=True) for part in pair for each in part]
+            answers = iter(await in_a_row(self._client, words))
+            for asked in reading:
+                packed = _in_order(skus, [next(answers) for _ in asked])
+                counts = [int(next(answers)) for _ in skus]
+                found.append(Listed([None if each is None else _decode(each) for each in packed], counts))
+        return found
 
     # -- by key
 

@@ -66,10 +66,11 @@ class LocationRenames:
         actor: str,
         *,
         allow_similar: bool = False,
+        reason: str = "",
         within_s: float | None = None,
         report: Callable[[int], None] | None = None,
     ) -> Renaming:
-        """Rename a location, or go on with that; both names mean the same from the first call on.
+        """Rename a location, or go on with that; both names mean the same from the first call on. The journal has why.
 
         ``within_s``: how long to move SKUs; whoever asks again, or maintenance, goes on. None: until all have moved.
         ``report``: is called with how many have moved, while they do.
@@ -81,7 +82,7 @@ class LocationRenames:
 
         """
         stop_s = None if within_s is None else asyncio.get_running_loop().time() + within_s
-        outcome = await self.begin(old, new, actor, allow_similar=allow_similar)
+        outcome = await self.begin(old, new, actor, allow_similar=allow_similar, reason=reason)
         if outcome != "renamed" or not await self._is_moving(old, new):
             return Renaming(outcome, is_done=outcome == "renamed")
         if await command(self._client, "HEXISTS", self._keyspace.locations, new):
@@ -99,7 +100,7 @@ class LocationRenames:
         await self._call("end", actor, old, new)
         return Renaming(outcome, is_done=True, moved=moved)
 
-    async def begin(self, old: str, new: str, actor: str, *, allow_similar: bool = False) -> str:
+    async def begin(self, old: str, new: str, actor: str, *, allow_similar: bool = False, reason: str = "") -> str:
         """Have both names mean the same location from now on; return the outcome.
 
         Raises as :meth:`rename`.
@@ -107,7 +108,9 @@ class LocationRenames:
         while True:
             before = await command(self._client, "HGET", self._keyspace.locations, old)
             alike = FOLD_VERSION, folds((old, new, asked_as(old))), allow_similar, asked_as(old)
-            outcome, _, similar = await self._call("begin", actor, old, new, *_descriptions(before, new), *alike)
+            outcome, _, similar = await self._call(
+                "begin", actor, old, new, *_descriptions(before, new), *alike, reason
+            )
             if outcome == "similar_name":
                 raise SimilarNameError(similar)
             if outcome != "described":  # else its description has changed since it was read

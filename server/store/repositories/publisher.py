@@ -14,6 +14,7 @@ from server.store.errors import FencedError
 from server.store.keys import ChannelKeys, Keyspace, split_field
 from server.store.lua_library import library
 from server.store.repositories.listings import ListingStore
+from server.store.repositories.restored import VERSIONS_FROM, is_halted
 from server.store.repositories.stock import decode_stock
 
 ARGUMENTS_MAX: Final = 4_000
@@ -69,6 +70,14 @@ class PublisherStore:
     async def acquire(self, owner: str, ttl_ms: int) -> Lease:
         """Acquire the lease or renew it. A greater token than before means that it had run out."""
         return await self._lease("acquire", owner, ttl_ms)
+
+    async def is_halted(self) -> bool:
+        """Whether the store was restored and nobody may be told anything yet."""
+        return await is_halted(self.client)
+
+    async def versions_from(self) -> int:
+        """Read what is added to each seq that channels are told as a version; 0: the store was never restored."""
+        return int(await command(self.client, "HGET", self.keyspace.meta, VERSIONS_FROM) or 0)
 
     async def release(self, owner: str) -> None:
         """Release the lease, so that another publisher need not wait for its end."""

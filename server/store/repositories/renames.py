@@ -58,9 +58,16 @@ class AliasStore:
         self._limits = limits
 
     async def rename_sku(
-        self, old: str, new: str, actor: str, channels: Sequence[str], *, allow_similar: bool = False
+        self,
+        old: str,
+        new: str,
+        actor: str,
+        channels: Sequence[str],
+        *,
+        allow_similar: bool = False,
+        reason: str = "",
     ) -> str:
-        """Rename a SKU, whatever it takes; return the outcome, "renamed" where all of it is.
+        """Rename a SKU, whatever it takes; return the outcome, "renamed" where all of it is. The journal has why.
 
         Where it was interrupted, the same request goes on. From the first call on, both names mean the same.
         Packs and bundles take the new name while the stock lies under the old one, so a kill leaves none behind.
@@ -73,7 +80,9 @@ class AliasStore:
         """
         places = 0 if await self._is_component(old, channels) else PLACES_AT_A_TIME
         while True:
-            outcome, is_left = await self.rename_some(old, new, actor, channels, places, allow_similar=allow_similar)
+            outcome, is_left = await self.rename_some(
+                old, new, actor, channels, places, allow_similar=allow_similar, reason=reason
+            )
             if not is_left:
                 return outcome
             if not places:
@@ -83,14 +92,22 @@ class AliasStore:
             await asyncio.sleep(_PAUSE_S)
 
     async def rename_some(
-        self, old: str, new: str, actor: str, channels: Sequence[str], places: int, *, allow_similar: bool = False
+        self,
+        old: str,
+        new: str,
+        actor: str,
+        channels: Sequence[str],
+        places: int,
+        *,
+        allow_similar: bool = False,
+        reason: str = "",
     ) -> tuple[str, bool]:
         """Begin to rename a SKU, or go on, with so many places; return the outcome, and whether some are left.
 
         Raises as :meth:`rename_sku`.
         """
         alike = FOLD_VERSION, folds((old, new)), allow_similar
-        request = _pack([actor, old, new, places, list(channels), *alike, asked_as(old)])
+        request = _pack([actor, old, new, places, list(channels), *alike, asked_as(old), reason])
         keys, function = self._keyspace.renaming(channels), library().function("rename_sku")
         outcome, is_left, similar = _decode_renamed(
             await run_confirmed(self._client, function, keys, self._limits, request)

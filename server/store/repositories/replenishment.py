@@ -46,7 +46,7 @@ class ReplenishmentStore(RuleTable[Rule]):
     """Rules, by (SKU, location), and events of one partition."""
 
     def __init__(self, client: Redis, keyspace: Keyspace) -> None:
-        super().__init__(client, keyspace, keyspace.replenishment, _decode_rule, RULES_CHANGED)
+        super().__init__(client, keyspace, keyspace.replenishment, _decode_rule, changed=RULES_CHANGED, named="sku")
 
     async def set_rules(self, rules: Mapping[Where, Rule | None], actor: str) -> None:
         """As for any rules; a SKU's are kept under what it is called now."""

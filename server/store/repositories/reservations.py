@@ -177,7 +177,7 @@ async def holders(
     while place is not None:
         part = await _scan(query, place, SCAN_MAX)
         for reservation_id, reservation in part.found:
-            for holder in _holders_of(reservation_id, reservation, query.skus, places):
+            for holder in holders_of(reservation_id, reservation, query.skus, places):
                 found[reservation_id, holder.line] = holder
         place = place._replace(position=part.position) if part.position is not None else None
         if len(found) > limit or time.monotonic() >= stop_s:
@@ -208,9 +208,13 @@ async def _names(client: Redis, keyspace: Keyspace, sku: str) -> tuple[str, ...]
     return await names_of(client, keyspace, sku) if sku else ()
 
 
-def _holders_of(
+def holders_of(
     reservation_id: str, reservation: Reservation, skus: Collection[str], places: Collection[str]
 ) -> list[Holder]:
+    """Return the lines of a reservation that hold or have committed units of a SKU, by any of its names.
+
+    ``places``: all names of the location that is asked for; none: any.
+    """
     return [
         Holder(
             reservation_id=reservation_id,
@@ -262,16 +266,27 @@ def _parse(after: str, phases: tuple[str, ...]) -> _Position:
     """Read a cursor, and refuse what the store would refuse."""
     match = _CURSOR.fullmatch(after)
     if match is None:
-        raise ValueError("after is not what a page gave as next")
+        raise ValueError("must be what a page gave as next")
     place = _Position(*match.groups())
     if place.phase not in phases:
-        raise ValueError("after belongs to a listing of another state")
-    parse_entry_id(place.since)
-    if place.phase == "revived":
-        parse_entry_id(place.position)
-    elif not (place.position.isdigit() and int(place.position) <= _SCAN_CURSOR_MAX):
-        raise ValueError("after is not what a page gave as next")
+        raise ValueError("belongs to a listing of another state: leave it out to begin anew")
+    if not (_is_entry_id(place.since) and _is_position(place)):
+        raise ValueError("must be what a page gave as next")
     return place
+
+
+def _is_position(place: _Position) -> bool:
+    if place.phase == "revived":
+        return _is_entry_id(place.position)
+    return place.position.isdigit() and int(place.position) <= _SCAN_CURSOR_MAX
+
+
+def _is_entry_id(text: str) -> bool:
+    try:
+        parse_entry_id(text)
+    except ValueError:
+        return False
+    return True
 
 
 async def _scan(query: _Query, place: _Position, count: int) -> _Slice:

@@ -7,34 +7,41 @@ import msgspec
 from redis.asyncio import Redis
 
 from server.domain.aliases import LocationNames
-from server.domain.changes import Change
-from server.store.connection.commands import Words, command, together
 from server.store.connection.scans import scan
 from server.store.keys import Keyspace, split_field
 from server.store.repositories.location_names import read_location_names
+from server.store.repositories.settings_changes import Changer, SettingChange, change_settings
 
 RuleT = TypeVar("RuleT")
 Where = tuple[str, str]
 """What a rule is for: a SKU or category, and a location; empty: all."""
 
 _encode: Final = msgspec.json.Encoder().encode
-_pack: Final = msgspec.msgpack.Encoder().encode
 
 
 class RuleTable(Generic[RuleT]):
     """The rules of one kind in a partition. Every method raises StoreUnavailableError if the store is unreachable.
 
-    ``decode`` reads one rule as it is kept; ``changed`` is the journal's operation of a change.
+    ``decode`` reads one rule as it is kept; ``changed`` is the journal's operation of a change, in which ``named`` is
+    what the first of a rule's names is: a SKU or a category.
     """
 
     def __init__(
-        self, client: Redis, keyspace: Keyspace, key: str, decode: Callable[[bytes], RuleT], changed: str
+        self,
+        client: Redis,
+        keyspace: Keyspace,
+        key: str,
+        decode: Callable[[bytes], RuleT],
+        *,
+        changed: str,
+        named: str,
     ) -> None:
         self._client = client
         self._keyspace = keyspace
         self._rules = key
         self._decode = decode
         self._changed = changed
+        self._named = named
 
     async def rules(self) -> dict[Where, RuleT]:
         """Read every rule; a location has the name that it is called now."""
@@ -59,19 +66,16 @@ class RuleTable(Generic[RuleT]):
 
     async def set_rules(self, rules: Mapping[Where, RuleT | None], actor: str) -> None:
         """Set rules, or remove them (None), for all changes from then on."""
-        changes: list[Words] = []
+        changes: list[SettingChange] = []
         names = await read_location_names(self._client, self._keyspace)
         for (first, location), rule in rules.items():
             now, *former = names.names(location)
-            changes += [("HDEL", self._rules, f"{first}\0{name}") for name in former]
-            field, gone = f"{first}\0{now}", rule is None
-            changes.append(("HDEL", self._rules, field) if gone else ("HSET", self._rules, field, _encode(rule)))
-        await self._with_entry(changes, self._changed, actor, [])
+            notes = [(self._named, first), ("location", now)]
+            value = None if rule is None else _encode(rule)
+            others = [f"{first}\0{name}" for name in former]
+            changes.append(SettingChange(notes, f"{first}\0{now}", value, others))
+        await self._change(self._rules, self._changed, actor, changes)
 
-    async def _with_entry(
-        self, changes: Sequence[Words], operation: str, actor: str, notes: list[tuple[str, str]]
-    ) -> None:
+    async def _change(self, key: str, operation: str, actor: str, changes: Sequence[SettingChange]) -> None:
         """Write changes and their entry of the journal in one step."""
-        seconds, _ = await command(self._client, "TIME")
-        entry = _pack([Change(operation, int(seconds) * 1000, actor, "", "", "", [], notes)])
-        await together(self._client, [*changes, ("XADD", self._keyspace.journal, "*", "e", entry)])
+        await change_settings(self._client, self._keyspace, key, Changer(operation, actor), changes)

@@ -7,11 +7,12 @@ import msgspec
 from redis.asyncio import Redis
 
 from server.domain.safety_stock import SafetyRule
-from server.store.connection.commands import Words, command, run_on_keys, together
+from server.store.connection.commands import command, run_on_keys, together
 from server.store.connection.scans import scan, slices
 from server.store.keys import Keyspace, split_field
 from server.store.lua_library import library
 from server.store.repositories.rules import RuleTable
+from server.store.repositories.settings_changes import SettingChange
 
 RULES_CHANGED: Final = "safety_rules"
 CATEGORIES_CHANGED: Final = "sku_categories"
@@ -46,7 +47,7 @@ class SafetyStore(RuleTable[SafetyRule]):
     """Rules, by (category, location), and categories of one partition."""
 
     def __init__(self, client: Redis, keyspace: Keyspace) -> None:
-        super().__init__(client, keyspace, keyspace.safety_rules, _decode_rule, RULES_CHANGED)
+        super().__init__(client, keyspace, keyspace.safety_rules, _decode_rule, changed=RULES_CHANGED, named="category")
 
     async def in_use(self) -> bool:
         """Whether there is a rule, or a safety stock that a rule has set."""
@@ -69,11 +70,8 @@ class SafetyStore(RuleTable[SafetyRule]):
 
     async def set_categories(self, categories: Mapping[str, str], actor: str) -> None:
         """Set the categories of SKUs, some thousand at most; an empty one removes the SKU from its category."""
-        key = self._keyspace.categories
-        changes: list[Words] = [
-            ("HSET", key, sku, category) if category else ("HDEL", key, sku) for sku, category in categories.items()
-        ]
-        await self._with_entry(changes, CATEGORIES_CHANGED, actor, [("sku", sku) for sku in categories])
+        changes = [SettingChange([("sku", sku)], sku, category or None) for sku, category in categories.items()]
+        await self._change(self._keyspace.categories, CATEGORIES_CHANGED, actor, changes)
 
     # -- applying them
 

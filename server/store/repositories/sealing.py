@@ -7,7 +7,7 @@ so that a key can be replaced: the first of several encrypts, and each of them o
 import secrets
 from collections.abc import Sequence
 from hashlib import blake2s
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -35,6 +35,15 @@ class Sealed(msgspec.Struct, array_like=True, frozen=True):
 def key_id(key: bytes) -> str:
     """Return the name of a key, which says nothing of it."""
     return blake2s(key, digest_size=_ID_BYTES, person=_PERSON).hexdigest()
+
+
+def sealed_with(packed: bytes) -> set[str]:
+    """Return the names of the keys that a stored record of tokens needs; none where it is no such record."""
+    try:
+        record: Any = msgspec.msgpack.decode(packed)
+        return {str(sealed[0]) for sealed in record[1].values()}
+    except (msgspec.MsgspecError, TypeError, IndexError, AttributeError, KeyError):
+        return set()
 
 
 class Sealer:

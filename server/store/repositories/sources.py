@@ -12,9 +12,10 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
-from server.domain.sources import Decided, SourceStatus, TrackedOrder, WaitingNumber
+from server.domain.changes import Change
+from server.domain.sources import PULL_NOW, Decided, SourceStatus, TrackedOrder, WaitingNumber
 from server.domain.sudden_changes import Place
-from server.store.connection.commands import command
+from server.store.connection.commands import command, together
 from server.store.connection.scans import scan
 from server.store.journal.journal import bounds
 from server.store.keys import Keyspace, SourceKeys, split_field, stored_text
@@ -25,6 +26,8 @@ _decode_order = msgspec.msgpack.Decoder(TrackedOrder).decode
 _decode_waiting = msgspec.msgpack.Decoder(WaitingNumber).decode
 _decode_decided = msgspec.msgpack.Decoder(Decided).decode
 _decode_status = msgspec.json.Decoder(SourceStatus).decode
+DECIDED: Final = "source_decision"
+"""The journal's operation for what a person decided about the numbers of a source."""
 _NAME_BYTES: Final = 6
 _SEQ: Final = "seq"
 """The field of the partition's ``meta`` that has the newest seq."""
@@ -64,6 +67,7 @@ class SourceStore:
     def __init__(self, client: Redis, keyspace: Keyspace, source: str) -> None:
         self.client = client
         self.keyspace = keyspace
+        self.source = source
         self.keys = SourceKeys(keyspace, source)
 
     async def state(self) -> dict[str, str]:
@@ -107,8 +111,21 @@ class SourceStore:
         # With a name of its own, none is removed that was left while another was taken.
         own = secrets.token_hex(_NAME_BYTES)
         words = [each for place, decided in decisions.items() for each in (f"{field_of(place)}\0{own}", _pack(decided))]
-        if words:
-            await command(self.client, "HSET", self.keys.decisions, *words)
+        if not words:
+            return
+        seconds, _ = await command(self.client, "TIME")
+        changes = [
+            Change(DECIDED, int(seconds) * 1000, decided.by, "", "", "", [], self._notes(place, decided))
+            for place, decided in decisions.items()
+        ]
+        entry = ("XADD", self.keyspace.journal, "*", "e", _pack(changes))
+        await together(self.client, [("HSET", self.keys.decisions, *words), entry])
+
+    def _notes(self, place: Place, decided: Decided) -> list[tuple[str, str]]:
+        """Return the notes by which the journal has a decision."""
+        about = [("sku", place[0]), ("location", place[1])] if place[0] else []
+        what = "pull" if place == PULL_NOW else decided.decision
+        return [*about, ("source", self.source), ("decision", what), ("number", str(decided.after))]
 
 
 async def source_statuses(client: Redis, keyspace: Keyspace) -> dict[str, SourceStatus]:

@@ -32,3 +32,15 @@ async def read_records(
         packed = await command(client, "HMGET", keyspace.stock, *fields)
         found += [None if each is None else decode_stock(each) for each in packed]
     return found
+
+
+async def partition_seq(client: StoreClient, keyspace: Keyspace) -> int:
+    """Read the last seq of a partition: what a record has with a greater one came later.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer.
+
+    """
+    return int(await command(client, "HGET", keyspace.meta, "seq") or 0)

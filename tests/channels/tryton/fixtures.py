@@ -8,7 +8,16 @@ from tests.channels.tryton_server import TrytonServer, running
 
 
 @pytest.fixture(scope="session")
-def tryton() -> Iterator[TrytonServer]:
-    """Share a running ERP; each test keeps to SKUs of its own."""
+def running_tryton() -> Iterator[TrytonServer]:
+    """Start it once."""
     with running() as server:
         yield server
+
+
+@pytest.fixture
+def tryton(running_tryton: TrytonServer) -> Iterator[TrytonServer]:
+    """Share a running ERP; each test keeps to SKUs of its own."""
+    yield running_tryton
+    # A test that kills it may have failed before it started it again.
+    if not running_tryton.is_running:
+        running_tryton.start()

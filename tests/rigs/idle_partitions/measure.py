@@ -20,7 +20,7 @@ from tests.support.operations import receive
 SETTLE_S_MAX: Final = 300.0
 _QUIET_LOOKS: Final = 3
 _LOOK_S: Final = 5.0
-_QUIET_SHARE: Final = 0.05
+_QUIET_SHARE: Final = 0.02
 WITHOUT_AUDIT: Final[Mapping[str, Any]] = {"audit_interval_s": 0}
 """For the server: an audit of thousands of partitions takes minutes, and an idle one is audited once a day."""
 _REST_S: Final = 12.0

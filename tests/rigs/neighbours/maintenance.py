@@ -24,7 +24,7 @@ FORGOTTEN_S_MAX: Final = 30.0
 MERCHANTS: Final = 1_500
 IDLE_SHARE_MAX: Final = 0.02
 """Of one core, with ten thousand idle partitions; fifteen hundred may not take more."""
-SETTLE_S: Final = 60.0
+SETTLE_S: Final = 150.0
 IDLE_S: Final = 15.0
 NAMES: Final = 20_000
 LOCATIONS: Final = 5_000
@@ -76,7 +76,7 @@ class Merchants(Functional):
     name = "merchants"
     does = "1,500 idle merchants: the share of a core that server and store take for them"
     variants = ("with-history", "without-anything", "with-a-hold-each")
-    limit_s = 180.0
+    limit_s = 300.0
 
     async def check(self, variant: str, pace: Pace) -> Checked:
         count = pace.of(MERCHANTS)

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from server.store.keys import Keyspace
 from tests.rigs.neighbours.filling import fill
 from tests.rigs.neighbours.ground import opened_ground
 from tests.rigs.neighbours.registry import Checked, Functional, Pace, Row
@@ -13,10 +14,11 @@ from tests.support.operations import order, receive
 from tests.support.processes import holdfast
 
 CHANNEL: Final = "[/x]"
-SKU: Final = "[/x][link=http://evil.example]a[/link]\x1b[31m\x1b]8;;http://evil.example\x07"
+SKU: Final = "[/x][link=http://evil.example]a[/link]\u202e\u200b"
+"""As an older release took it: control characters were refused even then."""
 FORMULA: Final = "=HYPERLINK(A1)"
 COUNTED: Final = "counted.csv"
-_OBEYED: Final = ("\x1b", "\x07", "\x9b")
+_OBEYED: Final = ("\x1b", "\x07", "\x9b", "\u202e", "\u200b")
 
 
 class Shown(Functional):
@@ -30,13 +32,23 @@ class Shown(Functional):
         async with opened_ground() as ground:
             shelf = FORMULA if variant == "exported-formula" else SKU
             await fill(ground, "default", [receive(shelf, 10), order("shown", (shelf, 1), channel=CHANNEL)])
+            with ground.server.store() as store:  # as an older release leaves it, which took any name
+                store.delete(Keyspace("default").names)
             with tempfile.TemporaryDirectory(prefix="hf-shown-") as folder:
                 here = Path(folder)
                 (here / COUNTED).write_text(f"sku,on_hand\n{FORMULA},3\n")
                 words = {
                     "order": ("show", "shown"),
                     "SKU": ("show", SKU, "--history"),
-                    "exported-formula": ("count", COUNTED, "--location", "main", "--differences", "out.csv"),
+                    "exported-formula": (
+                        "count",
+                        COUNTED,
+                        "--as-written",
+                        "--location",
+                        "main",
+                        "--differences",
+                        "out.csv",
+                    ),
                 }[variant]
                 done = await asyncio.to_thread(holdfast, *words, "--data-dir", ground.server.data_dir, cwd=here)
                 return Checked(_wrong(done, here / "out.csv" if variant == "exported-formula" else None))

@@ -87,5 +87,17 @@ def _release(name: str, wanted: str, scratch: Path) -> Release:
 
 def commit_of(revision: str) -> str:
     """Look a revision up in the repository; empty where it is unknown."""
-    command = ["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_END_S, check=False).stdout.strip()
+    return _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+
+
+def released(version: str) -> str:
+    """Find the commit of a release: its tag's, or without one the last that has its version; empty: there is none."""
+    if tagged := commit_of(f"v{version}"):
+        return tagged
+    moved = _git("log", "--format=%H", "-S", f'version = "{version}"', "--", "pyproject.toml").split()
+    return commit_of(f"{moved[0]}^") if moved else ""
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, timeout=_END_S, check=False)
+    return done.stdout.strip()

@@ -52,6 +52,8 @@ def first_goods(callers: int) -> list[Ask]:
         Ask("location", "PUT", f"/v1/locations/{place}", {"kind": "store", "groups": [GROUP], "priority": number})
         for number, place in enumerate(PLACES)
     ]
+    # Where any is registered, 0.2.0 takes units at no other for the first time, as its changelog says.
+    asks.append(Ask("location", "PUT", f"/v1/locations/{DEPOT}", {"kind": "warehouse"}))
     asks += [received(f"first-{sku}", sku, PLENTY) for sku in HOT]
     asks += [received(f"first-{sku}", sku, FEW) for sku in SCARCE]
     asks += [received(f"first-{sku}-{place}", sku, PLENTY, place) for sku in SPREAD for place in PLACES]

@@ -26,9 +26,10 @@ from tests.rigs.simulation.store import SimulatedClient, SimulatedStore
 SETTLED_S: Final = 400.0
 """So long after the last trouble everything must be right: longer than the longest backoff, rest and second thought."""
 LOOK_S: Final = 1.0
-COMPARISONS: Final = 3
+COMPARISONS: Final = 4
+"""Three find a shop that says yes and changes nothing. One more: what waits for a second thought is not compared."""
 COMPARE_EVERY_S: Final = 100.0
-"""Longer than a backoff and a second thought together: what is pending is not compared."""
+"""Longer than a backoff and a second thought together, so that only one comparison can meet one."""
 
 
 class Played(msgspec.Struct):

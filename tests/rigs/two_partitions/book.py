@@ -20,8 +20,11 @@ from tests.rigs.two_partitions.tally import Tally
 KEPT_MAX: Final = 30
 """So many first answers are kept of each assortment, to ask for them again at the end."""
 _VOLATILE: Final = frozenset(
-    ("seq", "as_of", "created_at", "shipped_at", "replayed", "locations_version", "unconfigured_channel", "similar")
-)
+    (
+        "seq", "as_of", "created_at", "shipped_at", "replayed", "locations_version", "unconfigured_channel", "similar",
+        "request_id",
+    )
+)  # fmt: skip
 """What the store's clock and the changes of other callers decide."""
 _HINT: Final = re.compile(r"; did you mean [^?]*\?")
 """The nearest name: names are longer in the store, where each assortment has its own."""

@@ -98,11 +98,15 @@ class ModelLocations:
 
 
 class NoOldNames:
-    """What handlers read past the ledger: which locations were renamed. Here none ever is."""
+    """What handlers read past the ledger: which locations were renamed, or are filled by a channel. Here none is."""
 
-    async def execute_command(self, *words: str) -> list[None]:
-        assert (words[0], *words[2:]) == ("HMGET", "location_names", "moving_locations")
-        return [None, None]
+    async def execute_command(self, *words: str) -> list[None] | None:
+        match (words[0], *words[2:]):
+            case ("HMGET", "location_names", "moving_locations"):
+                return [None, None]
+            case ("HGET", "mirrored"):
+                return None
+        raise AssertionError(words)
 
 
 @dataclass
@@ -116,6 +120,10 @@ class _Call:
 
     def named(self, name: str) -> str:
         return self.names[name]
+
+    def query(self, query_type: Any) -> Any:
+        """Give what a request without a query string says: no request of a book has one."""
+        return msgspec.convert({}, query_type)
 
 
 class Oracle:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.key_limits import Quota
 from server.domain.operations.stock import Bucket
 from server.store.audit import reader
 from server.store.audit.audit import AuditReport, Drift, Replay, audit
@@ -38,6 +39,7 @@ from tests.support.operations import (
 
 SKUS = [f"SKU {number}/ğ" for number in range(12)]
 LOCATIONS = ["main", "Kadıköy"]
+QUOTAS = [None, Quota("partner", 60, 9), Quota("reseller", 0, 30)]
 
 
 class Traffic:
@@ -70,7 +72,11 @@ class Traffic:
         lines = [(draw.choice(SKUS), draw.randint(1, 3), draw.choice(LOCATIONS)) for _ in range(draw.randint(1, 3))]
         if pick < 0.45:
             ttl_ms = draw.choice([1, 5, 60_000])
-            await ask(self.ledger, reserve(new_id, *lines, ttl_ms=ttl_ms, partial=draw.random() < 0.5))
+            quota, customer_ref = draw.choice(QUOTAS), draw.choice(["", "ayşe", "mihai"])
+            reserving = reserve(
+                new_id, *lines, ttl_ms=ttl_ms, partial=draw.random() < 0.5, quota=quota, customer_ref=customer_ref
+            )
+            await ask(self.ledger, reserving)
             self.ids.append(new_id)
         elif pick < 0.55:
             await ask(self.ledger, order(new_id, *lines, accept_shortage=draw.random() < 0.3))
@@ -376,6 +382,8 @@ def _plants() -> Iterator[Any]:
     yield case("lacking", lambda p: p.run("HINCRBY", p.keys.meta, "lacking", 2), "", "lacking", 0, 2)
     yield case("a place that lacks nothing", lambda p: p.run("HSET", p.keys.meta, "lacks\0cap\0main", 3), "cap",
                "lacking", 0, 3)  # fmt: skip
+    yield case("counted for a quota", lambda p: p.run("HSET", p.keys.meta, "quota\0partner\0ayşe", 3), "", "quota",
+               0, 3, "partner ayşe")  # fmt: skip
     yield case("shortage", lambda p: p.run("HINCRBY", p.keys.meta, "shortage", 2), "", "shortage", 0, 2)
     yield case("seq of the partition", lambda p: p.run("HINCRBY", p.keys.meta, "seq", 5), "", "sequence", 10, 5)
     yield case("place not listed", lambda p: p.run("HDEL", p.keys.all[1], "cap"), "cap", "skus", "listed", "unlisted")

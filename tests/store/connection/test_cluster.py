@@ -257,7 +257,7 @@ async def test_given_a_cluster_when_watched_then_the_worst_of_its_nodes_counts(s
     """One has little room left; another one's fsync is switched off while it serves, and is named."""
     first, second = shards.stores[:2]
     async with opened(shards.url) as store:
-        watching = StoreWatch(store.clients.requests, "durable", nodes=store.nodes, with_channels=PARTITIONS)
+        watching = StoreWatch(store.clients.requests, "durable", nodes=store.nodes, with_channels=lambda: PARTITIONS)
         first.command("CONFIG", "SET", "maxmemory", "50mb")
         try:
             await watching.look()

@@ -24,7 +24,7 @@ from server.domain.order_documents import (
     document_of,
     return_of,
 )
-from server.store.documents import search
+from server.store.documents import inbox, search
 from server.store.documents.database import Session
 from server.store.documents.documents import Documents
 from server.store.documents.kept import Paper
@@ -177,6 +177,28 @@ async def test_pages_hold_each_order_once_also_at_one_time(documents: Documents)
     assert seen[0][1] == "6"
 
 
+@pytest.mark.parametrize("lines_max", [0, 5_000])
+async def test_pages_of_a_sku_hold_each_order_once_however_many_lines_it_has(
+    documents: Documents, monkeypatch: pytest.MonkeyPatch, lines_max: int
+) -> None:
+    monkeypatch.setattr(search, "LINES_MAX", lines_max)
+    here, there = (StockLine(sku="S", location=name, quantity=1) for name in ("main", "izmir"))
+    for number in range(7):
+        await documents.put_told(P, CHANNEL, order(str(number), placed_ms=5 + number // 3))
+        lines = (here, there, here) if number else (there,)
+        await documents.mark_booked(P, CHANNEL, str(number), booking(lines=lines))
+
+    seen, after = list[str](), None
+    while True:
+        page, after = await documents.find(P, OrderFilter(skus=("R", "S"), locations=("main",)), after, 2)
+        seen += [each.number for each in page]
+        if after is None:
+            break
+
+    assert seen == ["6", "3", "4", "5", "1", "2"]
+    assert await numbers(documents, OrderFilter(skus=("R",))) == []
+
+
 async def test_one_buyer_has_one_name_in_a_channel_and_another_elsewhere(documents: Documents) -> None:
     for channel, number in ((CHANNEL, "1"), (CHANNEL, "2"), ("shop", "3")):
         await documents.put_told(P, channel, order(number, buyer=BUYER))
@@ -293,28 +315,97 @@ async def test_a_paper_is_kept_and_replaced(documents: Documents) -> None:
         await documents.put_paper(P, CHANNEL, Paper(kind="label", id="8", body=b"x" * (8 * 1024 * 1024 + 1)))
 
 
+PLACE = search.Place(1_000, CHANNEL, "1")
+BY_ITS_LINES = "order_lines_1 (partition=? AND channel=? AND number=?)"
+
+
+class Recorder:
+    """A session that notes what it is asked. ``lines``: how many it says there are of what is sought."""
+
+    def __init__(self, lines: int = 0) -> None:
+        self.asked: list[tuple[str, tuple[Any, ...]]] = []
+        self._lines = lines
+
+    async def fetch(self, statement: str, *values: Any) -> list[Any]:
+        self.asked.append((statement, values))
+        return [(self._lines,)] if statement.startswith("SELECT COUNT") else []
+
+
+async def plan_of(path: Path, recorder: Recorder) -> str:
+    """Return the steps that SQLite takes for the last thing that was asked."""
+    statement, values = recorder.asked[-1]
+    documents = Documents(SqliteDatabase(path / "documents.sqlite3"), customer_key)
+    plan = await documents._read(lambda session: session.fetch(f"EXPLAIN QUERY PLAN {statement}", *values))
+    await documents.close()
+    return " · ".join(step for *_, step in plan)
+
+
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
-        (OrderFilter(), "orders_by_time"),
-        (OrderFilter(state="held"), "orders_by_state"),
-        (OrderFilter(skus=("A", "B"), locations=("main",)), "order_lines_by"),
+        ({}, "orders_by_time (partition=? AND sort_ms<?)"),
+        ({"channel": CHANNEL}, "orders_by_channel (partition=? AND channel=? AND sort_ms<?)"),
+        ({"number": "1"}, "orders_by_number (partition=? AND number=?)"),
+        ({"number": "1", "channel": CHANNEL}, "orders_1 (partition=? AND channel=? AND number=?)"),
+        ({"number": "1", "state": "held"}, "orders_by_number (partition=? AND number=?)"),
+        ({"customer_ref": "x"}, "orders_by_customer (partition=? AND customer_ref=? AND sort_ms<?)"),
+        (
+            {"customer_ref": "x", "channel": CHANNEL},
+            "orders_by_customer (partition=? AND customer_ref=? AND sort_ms<?)",
+        ),
+        ({"state": "held"}, "orders_by_state (partition=? AND <expr>=? AND sort_ms<?)"),
+        ({"state": "held", "channel": CHANNEL}, "orders_by_state (partition=? AND <expr>=? AND sort_ms<?)"),
+        ({"state": "shipped", "channel": CHANNEL}, "orders_by_channel (partition=? AND channel=? AND sort_ms<?)"),
+        ({"short": True}, "orders_short (partition=? AND sort_ms<?)"),
+        ({"short": True, "channel": CHANNEL, "state": "held"}, "orders_short (partition=? AND sort_ms<?)"),
+        ({"unmapped": True, "channel": CHANNEL}, "orders_unmapped (partition=? AND sort_ms<?)"),
+        ({"short": False}, "orders_by_time (partition=? AND sort_ms<?)"),
     ],
 )
-async def test_a_search_goes_through_no_list_for_each_order(tmp_path: Path, wanted: OrderFilter, index: str) -> None:
-    asked: list[Any] = []
+async def test_a_search_begins_where_the_page_before_ended_and_goes_along_what_narrows_most(
+    tmp_path: Path, wanted: dict[str, Any], index: str
+) -> None:
+    recorder = Recorder()
 
-    class Recorder:
-        async def fetch(self, *statement: Any) -> list[Any]:
-            asked.extend(statement)
-            return []
+    await search.find(cast(Session, recorder), P, OrderFilter(**wanted), PLACE, 50)
 
-    await search.find(cast(Session, Recorder()), P, wanted, None, 50)
-    documents = Documents(SqliteDatabase(tmp_path / "documents.sqlite3"), customer_key)
-    statement, *values = asked
-    plan = await documents._read(lambda session: session.fetch(f"EXPLAIN QUERY PLAN {statement}", *values))
-    await documents.close()
+    assert f"SEARCH o USING INDEX {index}".replace(
+        "INDEX orders_1", "INDEX sqlite_autoindex_orders_1"
+    ) in await plan_of(tmp_path, recorder)
 
-    steps = " · ".join(step for *_, step in plan)
-    assert "CORRELATED" not in steps
-    assert index in steps
+
+@pytest.mark.parametrize(
+    ("names", "index"),
+    [
+        ({"skus": ("A", "B")}, "order_lines_by_sku (partition=? AND sku=?)"),
+        ({"locations": ("main",)}, "order_lines_by_location (partition=? AND location=?)"),
+        ({"skus": ("A", "B"), "locations": ("main",)}, "order_lines_by_sku (partition=? AND sku=?)"),
+    ],
+)
+async def test_few_lines_are_read_with_their_orders(tmp_path: Path, names: dict[str, Any], index: str) -> None:
+    recorder = Recorder(lines=search.LINES_MAX)
+
+    await search.find(cast(Session, recorder), P, OrderFilter(**names, channel=CHANNEL), PLACE, 50)
+
+    plan = await plan_of(tmp_path, recorder)
+    assert f"SEARCH l USING INDEX {index}" in plan
+    assert "SEARCH o USING INDEX sqlite_autoindex_orders_1 (partition=? AND channel=? AND number=?)" in plan
+
+
+@pytest.mark.parametrize("names", [{"skus": ("A", "B")}, {"locations": ("main",)}])
+async def test_many_lines_are_not_read_but_the_lines_of_each_order(tmp_path: Path, names: dict[str, Any]) -> None:
+    recorder = Recorder(lines=search.LINES_MAX + 1)
+
+    await search.find(cast(Session, recorder), P, OrderFilter(**names, channel=CHANNEL), PLACE, 50)
+
+    plan = await plan_of(tmp_path, recorder)
+    assert "SEARCH o USING INDEX orders_by_channel (partition=? AND channel=? AND sort_ms<?)" in plan
+    assert BY_ITS_LINES in plan
+
+
+async def test_a_page_of_the_inbox_begins_where_the_one_before_ended(tmp_path: Path) -> None:
+    recorder = Recorder()
+
+    await inbox.page(cast(Session, recorder), P, channel=CHANNEL, state="open", after=PLACE, limit=50)
+
+    assert "inbox_by_age (partition=? AND state=? AND first_ms>?)" in await plan_of(tmp_path, recorder)

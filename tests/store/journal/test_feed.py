@@ -16,7 +16,7 @@ from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import START, DamagedEntryError, bounds, read
 from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
-from tests.conftest import wait_until
+from tests.conftest import now_ms, wait_until
 from tests.support.feeds import feed_of
 from tests.support.operations import stocked
 from tests.support.stores import StoreProcess
@@ -165,6 +165,49 @@ async def test_given_a_quiet_journal_when_time_passes_then_the_buffer_is_let_go(
         await _arrived(client, ledger, feed)
         await wait_until(lambda: not feed._buffer, "the buffer is empty")
         assert await _all(feed) == await _in_store(client, ledger)
+
+
+async def test_given_somebody_who_watches_when_nothing_changes_then_the_feed_knows_that_it_knows_all(
+    client: Redis, ledger: Ledger
+) -> None:
+    feed = feed_of(client, ledger.keyspace)
+    feed.watch()
+    async with _started(feed):
+        await stocked(ledger, cap=1)
+        await _arrived(client, ledger, feed)
+        before_ms, before_s = await now_ms(client), asyncio.get_running_loop().time()
+        await wait_until(lambda: feed.seen is not None and feed.seen.at_s > before_s, "it has looked again")
+        assert feed.seen is not None
+        assert before_ms <= feed.seen.as_of_ms <= await now_ms(client)
+        assert [entry.entry_id for entry in await feed.read_page(START, 10)] == [feed.last_id], "the buffer is kept"
+    assert feed.seen is None, "a feed that has ended knows nothing"
+
+
+async def test_given_many_feeds_that_are_watched_when_nothing_changes_then_together_they_look_no_oftener(
+    client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JournalFeed, "watched", 0)
+    feeds = [feed_of(client, Keyspace(f"p{number}")) for number in range(1_000)]
+    looks = list[float]()
+    for each in feeds:
+        each.watch()
+        looks.append(JournalFeed.watched / each.look_s)
+    try:
+        assert looks[0] == 1 / feed_module.WATCHED_BLOCK_S
+        assert max(looks) == pytest.approx(feed_module.WATCHED_AT_ONCE / feed_module.WATCHED_BLOCK_S)
+    finally:
+        for each in feeds:
+            each.unwatch()
+    assert JournalFeed.watched == 0
+    assert feeds[0].look_s > 1
+
+
+async def test_given_nobody_who_watches_when_followed_then_the_clock_is_not_asked(
+    client: Redis, ledger: Ledger, feed: JournalFeed
+) -> None:
+    await stocked(ledger, cap=1)
+    await _arrived(client, ledger, feed)
+    assert feed.seen is None
 
 
 async def test_given_a_damaged_entry_when_followed_then_it_is_named_and_what_follows_can_be_read(

@@ -71,7 +71,12 @@ async def connected(ledger: Ledger, proxy: Proxy) -> None:
     await asyncio.gather(*tasks)
 
 
-def slots_are_connected(store: StoreProcess) -> bool:
+async def slots_are_connected(ledger: Ledger, store: StoreProcess) -> bool:
+    """Ask for something while something is in flight, so that another slot connects, and see whether all are."""
+    first = asyncio.create_task(level(ledger, "A"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await asyncio.gather(first, level(ledger, "A"))
     with store.admin() as client:
         return [each["name"] for each in client.client_list()].count(CLIENT_NAME) == SLOTS
 
@@ -217,7 +222,7 @@ async def test_given_a_store_that_stands_still_when_an_operation_waits_unsent_to
     batcher = open_batcher(own_store, queue_timeout_s=0.5)
     ledger = ledger_over(batcher)
     await stocked(ledger, A=1)
-    await wait_until(partial(slots_are_connected, own_store))
+    await wait_until(partial(slots_are_connected, ledger, own_store))
     with stopped(own_store):
         sent = []
         for number in range(SLOTS):

@@ -15,7 +15,7 @@ from server.store.audit.audit import audit
 from server.store.journal.journal import bounds, read
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.skus import SkuStore
-from tests.conftest import RETENTION, close_locations, wait_past
+from tests.conftest import RETENTION, close_locations, now_ms, wait_past
 from tests.support import operations as ops
 
 
@@ -372,6 +372,21 @@ async def test_given_units_that_others_wait_for_when_a_line_is_lowered_then_they
     assert waited is not None
     assert waited.lines[0].committed == 2
     assert refused.outcome == "out_of_stock"
+
+
+async def test_given_a_hold_that_ends_for_an_edit_when_that_cuts_a_line_that_waits_then_its_units_are_not_cut_twice(
+    client: Redis, ledger: Ledger
+) -> None:
+    await ops.stocked(ledger, A=3, B=5)
+    await ops.moved(ledger, ops.backorder("A", 9))
+    await ops.changed(ledger, ops.reserve("over", ("A", 3), ("B", 1), ttl_ms=ops.SHORT_MS))
+    await ops.changed(ledger, ops.reserve("r", ("A", 3), ("B", 4), backorder=True))
+    await wait_past(client, await now_ms(client) + ops.SHORT_MS)
+
+    edited = await ops.changed(ledger, ops.edit("r", (1, 0), (2, 5)))
+
+    assert [(each.held, each.waiting) for each in edited.reservation.lines] == [(0, 0), (5, 0)]
+    assert (await ops.available(ledger, "A"), await ops.available(ledger, "B")) == (3, 0)
 
 
 async def test_given_an_order_that_is_sold_already_when_raised_then_it_is_short_and_a_hold_is_refused(

@@ -72,7 +72,8 @@ async def test_given_an_expected_receipt_when_parts_arrive_then_the_rest_is_expe
     await moved(ledger, receive_expected("po", "A", 1, "shop"))
     assert await outlook() == {"po": 5}
     assert await available(ledger, "A", "shop") == 1
-    [(_, [change]), _] = await read_journal(client, ledger.keyspace.journal)
+    [(_, [first]), (_, [change]), _] = await read_journal(client, ledger.keyspace.journal)
+    assert first.operation == "expect"
     assert (change.operation, dict(change.notes)) == (
         "receive",
         {"supply": "po", "reason": "first parcel", "new_sku": "A"},

@@ -9,9 +9,11 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.answers import LineRefusal, Refused
+from server.domain.channels import ChannelSettings
 from server.domain.exchange import ExchangeRefused
 from server.domain.likeness import FOLD_VERSION
 from server.domain.locations import Location
+from server.domain.safety_stock import SafetyRule
 from server.domain.stock import StockChanged
 from server.store.connection.commands import command
 from server.store.errors import SimilarNameError
@@ -19,7 +21,11 @@ from server.store.keys import likeness_field
 from server.store.ledger.batcher import Batcher
 from server.store.ledger.ledger import Ledger
 from server.store.maintenance.name_index import index_names, is_indexed
+from server.store.repositories.calendars import set_time_zone
+from server.store.repositories.configuration import note_configuration
+from server.store.repositories.location_renames import LocationRenames
 from server.store.repositories.locations import LocationStore
+from server.store.repositories.safety_stock import SafetyStore
 from server.store.repositories.skus import SkuStore
 from tests.conftest import RETENTION
 from tests.store.test_lua_library import monitored
@@ -257,6 +263,56 @@ async def test_given_a_store_of_an_earlier_release_when_indexed_then_look_alikes
     refused = await ledger.run(ops.receive("a", 1))
     assert refused == like("sku", "a", "main", 1, "A")
     assert (await ops.refused(ledger, ops.receive("A", 1, "sho"))).outcome == "unregistered_location"
+
+
+async def test_given_a_partition_with_settings_when_its_first_name_is_stored_then_all_names_are_known_at_once(
+    ledger: Ledger, client: Redis
+) -> None:
+    configured = {("channel", "shop"): ChannelSettings(name="shop", kind="webhook")}
+    await note_configuration(client, ledger.keyspace, configured)  # as a server does when it starts
+    await set_time_zone(client, ledger.keyspace, "Europe/Istanbul")
+    await SafetyStore(client, ledger.keyspace).set_rules({("", ""): SafetyRule(units=1)}, "tester")
+    assert await client.xlen(ledger.keyspace.journal) == 3
+
+    await ops.moved(ledger, ops.receive("A", 5, "Depo"))
+
+    assert await is_indexed(client, ledger.keyspace)
+    assert await ledger.run(ops.receive("A", 1, "DEPO")) == like("location", "A", "DEPO", 1, "Depo")
+    renamed = await LocationRenames(client, ledger.keyspace, LIMITS).rename("Depo", "Store", "tester")
+    assert (renamed.outcome, renamed.is_done) == ("renamed", True)
+
+
+@pytest.mark.parametrize("first", ["registered", "expected"])
+async def test_given_names_without_stock_of_an_earlier_release_when_one_is_stored_then_not_all_are_known(
+    ledger: Ledger, client: Redis, first: str
+) -> None:
+    if first == "registered":
+        await describe(client, ledger, "Shop")
+    else:
+        await ledger.run(ops.expect("s", "Coming", 5, location="Port"))
+    await command(client, "DEL", ledger.keyspace.likeness)  # as an earlier release would have left it
+
+    await ops.moved(ledger, ops.receive("A", 1, "Depo"))
+
+    assert not await is_indexed(client, ledger.keyspace)
+
+
+@pytest.mark.parametrize(
+    ("entries", "entry"),
+    [(1, b"\xc1"), (1, b"y"), (1, b"\x91\x07"), (101, b"\x90")],
+    ids=["damaged", "number", "numbers", "long"],
+)
+async def test_given_a_journal_that_does_not_tell_when_a_first_name_is_stored_then_not_all_are_known(
+    ledger: Ledger, client: Redis, entries: int, entry: bytes
+) -> None:
+    for _ in range(entries):
+        await client.xadd(ledger.keyspace.journal, {"e": entry})
+
+    await ops.moved(ledger, ops.receive("A", 1, "Depo"))
+
+    assert not await is_indexed(client, ledger.keyspace)
+    assert await index_names(client, ledger.keyspace, LIMITS)
+    assert await is_indexed(client, ledger.keyspace)
 
 
 async def test_given_folds_of_an_older_table_when_indexed_then_the_index_is_built_anew(

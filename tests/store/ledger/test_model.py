@@ -34,7 +34,7 @@ RARE: Final = {
 OUTCOMES: Final = {
     *("changed", "replayed", "id_reused", "unknown_reservation", "unknown_sku", "out_of_stock", "exceeds_remaining"),
     *("already_committed", "already_released", "expired", "not_held", "not_committed", "invalid", "baseline_expired"),
-    *("location_closed", "too_many_splits", "not_open", "out_of_range"),
+    *("location_closed", "too_many_splits", "not_open", "out_of_range", "quota_exceeded"),
     *("line_mapped", "line_unmapped"),
     *("named_twice", "below_shipped", "nothing_left"),
     *("not_fulfilled", "exceeds_bucket"),
@@ -167,7 +167,7 @@ PLANTED: Final = {
         "if closed and (closed[entry.location] or place_rules.is_closed(entry.location)) then return 0 end\n",
         "\n",
     ),
-    "closing forgets what was closed before": ("closed[name] = true end\n  for _, each", "end\n  for _, each"),
+    "closing forgets what was closed before": ("closed[name] = true end\n  for i, each", "end\n  for i, each"),
     "safety stock takes what is promised": ("max(0, min(wanted, entry.available + before))", "wanted"),
     "an order without a location forgets allocations": (
         "  return shown <= 0 and shown or max(0, reservable(entry, channel))\n",
@@ -244,6 +244,22 @@ PLANTED: Final = {
     "a step that is refused is noted": (
         "or result:sub(2, 1 + #NOTED) == NOTED then",
         "or true then",
+    ),
+    "a quota is not given back when a hold lapses": (
+        "  derive_state(entry, 'expired', journal_lines)\n  journal('expire', 'system'",
+        "  entry.counted = nil\n  derive_state(entry, 'expired', journal_lines)\n  journal('expire', 'system'",
+    ),
+    "a quota is not asked for the customer": (
+        "if of_customer and known(of_customer) + units > limit_of_each then",
+        "if false then",
+    ),
+    "an edit makes a hold larger than the quota": (
+        "  if growth <= 0 then return nil end\n",
+        "  if true then return nil end\n",
+    ),
+    "what is committed counts for the quota": (
+        "units = units + line[Line.held] + (line[Line.waiting] or 0)",
+        "units = units + line[Line.held] + line[Line.committed] + (line[Line.waiting] or 0)",
     ),
     "a key is not held against the body": (
         "if first[KEPT.fingerprint] ~= fields[at + shape.fingerprint] then",

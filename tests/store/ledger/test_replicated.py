@@ -1,22 +1,17 @@
 """Replicated mode: nothing is acknowledged that a replica does not have, asked for the first time or again."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import msgspec
 import pytest
-from redis.asyncio.connection import Connection
 from redis.exceptions import InvalidResponse
 
 from server.store.errors import FencedError, OutcomeUnknownError, StoreUnavailableError
 from server.store.keys import Keyspace
 from server.store.ledger.batcher import Batcher
-from server.store.ledger.function_call import FunctionCall
 from server.store.ledger.ledger import Ledger
 from server.store.ledger.replica_ack import ReplicaAck
-from server.store.lua_library import library
 from server.store.repositories.publisher import PublisherStore, Writes
 from server.store.topology import deployment
 from tests.conftest import RETENTION, START
@@ -89,28 +84,12 @@ async def test_given_a_replica_that_stands_still_when_only_reading_then_it_is_an
     assert (await ledger.stock("A")).levels
 
 
-@pytest.mark.parametrize(
-    "replies", ["*1\r\n$1\r\n7\r\n:1\r\n", "$9\r\nconfirmed\r\n$9\r\nconfirmed\r\n", ":1\r\n:1\r\n"]
-)
-async def test_given_a_reply_that_comes_twice_when_confirming_then_it_is_not_taken_for_the_confirmation(
-    replies: str,
+@pytest.mark.parametrize("came", [[[b"7"], 1], [b"confirmed", b"confirmed"], [1, 1]])
+def test_given_a_reply_that_comes_twice_when_confirming_then_it_is_not_taken_for_the_confirmation(
+    came: list[Any],
 ) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.closing(writer):
-            writer.write(replies.encode())
-            await reader.read()
-
-    lane = FunctionCall(library().function("mutate"), Keyspace(PARTITION), b"", msgspec.msgpack.decode, writes=True)
-    confirming = ReplicaAck(replicas=1, timeout_s=1.0)
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        connection = Connection(host="127.0.0.1", port=port, protocol=2, driver_info=None)
-        await connection.connect()  # type: ignore[no-untyped-call]
-        try:
-            with pytest.raises(InvalidResponse):
-                await confirming.read(connection, confirming.after([lane]), [[b"an answer"]])
-        finally:
-            await connection.disconnect(nowait=True)
+    with pytest.raises(InvalidResponse):
+        ReplicaAck(replicas=1, timeout_s=1.0).check(came, [[b"an answer"]])
 
 
 async def publisher_of(url: str, **options: Any) -> tuple[PublisherStore, Any]:
@@ -140,6 +119,7 @@ async def test_given_a_lease_that_a_failover_forgot_when_another_takes_it_then_t
         pair.replica.command("REPLICAOF", "NO", "ONE")
         await asyncio.sleep(0.002)
         forgotten = await first.acquire("one", 60_000)
+        await asyncio.sleep(0.002)  # tokens count on by the millisecond, and a failover takes longer than that
         newest = await second.acquire("two", 60_000)
         assert forgotten.token != newest.token
         writes = Writes()

@@ -17,12 +17,13 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.allocations import AllocationKind
+from server.domain.key_limits import Quota
 from server.domain.locations import Location
 from server.domain.operations.reservations import Order, Reserve
 from server.domain.operations.stock import Bucket
 from server.domain.reservation import ChannelLine, ChannelPart
 from server.store.connection.commands import run_function
-from server.store.errors import StoreError
+from server.store.errors import OutcomeUnknownError, StoreError
 from server.store.keys import Keyspace
 from server.store.ledger import ledger as ledger_module
 from server.store.ledger.ledger import Ledger
@@ -43,9 +44,12 @@ EPISODES: Final = 24
 EPISODES_TO_FIND: Final = 120
 STEPS: Final = 40
 """Of one episode, which begins with two empty partitions: what closes, sets aside and renames would pile up."""
-SHORT_SHARE: Final = 0.08
-TOGETHER_SHARE: Final = 0.03
-"""Of all steps, at least so many take the short way, alone or as several: else the comparison says little."""
+SHORT_SHARE: Final = 0.05
+TOGETHER_SHARE: Final = 0.01
+"""Of all steps, at least so many take the short way, alone or as several: else the comparison says little.
+
+It is 0.12 and 0.034 on average, and of 36 seeds 0.067 and 0.015 at least.
+"""
 START_MS: Final = 1_900_000_000_000
 CLOCK: Final = "test-clock"
 TAKEN: Final = "test-taken"
@@ -70,6 +74,8 @@ _COUNTED: Final = (
 _SKUS: Final = ("A", "A", "A", "B 1/2", "Ç" * 20, "?")
 _LOCATIONS: Final = ("", "", "", "main", "main", "depo", "mağaza")
 _CHANNELS: Final = ("shop", "pazar", "kiosk")
+_COUNTING: Final = (Quota("partner", 400, 60), Quota("partner", 0, 60), Quota("reseller", 100, 0), Quota("small", 9, 0))
+_QUOTAS: Final = (*[None] * 5, *_COUNTING)
 _TTLS_MS: Final = (ops.SHORT_MS, ops.HOUR_MS, 24 * ops.HOUR_MS)
 
 Act = Callable[["Side"], Awaitable[object]]
@@ -179,13 +185,15 @@ class Play:
 
     def _some(self) -> Act:
         """Several in one call; most calls have only such as ask for nothing special."""
-        usual = self.random.random() < 0.7
-        return _run(*(self._request(usual=usual) for _ in range(self.random.choice((2, 2, 3, 20)))))
+        usual, counting = self.random.random() < 0.7, self.random.random() < 0.3
+        count = self.random.choice((2, 2, 3, 20))
+        return _run(*(self._request(usual=usual, counting=counting) for _ in range(count)))
 
     def _new(self) -> Act:
         return _run(self._request())
 
-    def _request(self, *, usual: bool = False) -> Reserve | Order:
+    def _request(self, *, usual: bool = False, counting: bool = False) -> Reserve | Order:
+        """Draw one; ``usual``: it seldom asks for anything special. ``counting``: of these, those with a quota."""
         draw = self.random
         if self.sent and draw.random() < (0.01 if usual else 0.1):
             return draw.choice(self.sent[-8:])
@@ -209,7 +217,8 @@ class Play:
         if draw.random() < 0.6:
             refs: dict[str, Any] = {
                 "order_ref": draw.choice(("", "", "o-1")),
-                "customer_ref": draw.choice(("", "", "Ayşe")),
+                "customer_ref": draw.choice(("", "", "Ayşe", "Ayşe", "Mihai", "M" * 256)),
+                "quota": draw.choice(_COUNTING if counting else _QUOTAS) if counting or not usual else None,
             }
             request = ops.reserve(reservation_id, *lines, ttl_ms=draw.choice(_TTLS_MS), **refs, **common)
         else:
@@ -388,12 +397,24 @@ PLANTED: Final = {
     ),
     "a channel is not limited": ("return not (channel and now.limited and", "return not (false and"),
     "what is moving stays": ("if renames and not aliases.is_settled(meta, renames) then", "if false then"),
-    "references and flags are left out": ("  return pack(order_ref, customer_ref, flags or NONE)\n", "  return ''\n"),
+    "references are left out": ("string_of[#order_ref] .. order_ref .. string_of", "'\\160' .. string_of"),
+    "flags are left out": ("pack(order_ref, customer_ref, flags or NONE)", "pack(order_ref, customer_ref, NONE)"),
     "safety stock is forgotten": ("or quality_control ~= 0 or safety ~= 0 then", "or quality_control ~= 0 then"),
     "a line leaves what all of them leave": (
         "entry_of[i], lefts[i] = left, entry, left",
         "entry_of[i], lefts[i] = left, entry, 0",
     ),
+    "one takes more than the quota of its key": ("if now > quota.units_max or now_of_each", "if now_of_each"),
+    "one takes more than the quota of its customer": (
+        " or now_of_each > quota.customer_units_max then",
+        " then",
+    ),
+    "several take more than the quota of their key": ("if of_key > growth.quota.units_max then return nil end", ""),
+    "several take more than the quota of their customer": ("if units > limit then return nil end", ""),
+    "several count for nothing": ("if counted then call('HSET', keys[9]", "if false then call('HSET', keys[9]"),
+    "several count by two quotas of one key": ("if met[counter] then return nil end", ""),
+    "several of different quotas end alike": ("if fields[at + Reserve.quota] ~= text then", "if not text then"),
+    "a long reference has no head": ("or #order_ref > HEADED_MAX or #customer_ref > HEADED_MAX then", "then"),
     "an order has a deadline": ("if not is_order then call('ZADD'", "if true then call('ZADD'"),
 }
 
@@ -405,7 +426,7 @@ async def test_given_a_planted_fault_when_run_then_it_is_found(
     store: StoreProcess, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     async with playing(store, monkeypatch, 1, PLANTED[fault]) as play:
-        with pytest.raises((AssertionError, StoreError)):
+        with pytest.raises((AssertionError, StoreError, OutcomeUnknownError)):
             await _play(play, EPISODES_TO_FIND)
 
 

@@ -311,6 +311,17 @@ CITY: Final = (
 )
 
 
+@pytest.mark.parametrize("strategy", ["nearest", "priority", "lowest_footfall", "most_stock"])
+def test_what_others_fill_comes_behind_our_own_by_any_strategy(strategy: Strategy) -> None:
+    near = Location("a-supplier", position=HERE, priority=100, filled_by="source:supplier")
+    hall = Location("a-hall", position=HERE, priority=100, filled_by="channel:market")
+
+    ranks = in_ranks(places(*CITY, near, hall), strategy)
+
+    assert [each for rank in ranks for each in rank][-2:] == ["a-hall", "a-supplier"]
+    assert not any({"a-hall", "a-supplier"} & set(rank) and set(rank) - {"a-hall", "a-supplier"} for rank in ranks)
+
+
 @pytest.mark.parametrize(
     ("strategies", "expected"),
     [

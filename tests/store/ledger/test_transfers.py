@@ -8,12 +8,15 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.answers import LineRefusal, Refused
+from server.domain.transfer import Transfer
 from server.store.audit.audit import audit
 from server.store.connection.commands import run_on_keys
 from server.store.ledger.ledger import Ledger
 from server.store.lua_library import library
+from server.store.repositories import transfers
+from server.store.repositories.renames import AliasStore
 from server.store.repositories.transfers import in_transit, open_transfers, read_transfer
-from tests.conftest import wait_past
+from tests.conftest import RETENTION, wait_past
 from tests.support import operations as ops
 from tests.support.operations import (
     SHORT_MS,
@@ -50,9 +53,39 @@ async def test_given_units_when_shipped_then_they_belong_to_no_location(ledger: 
     assert [(each.sku, each.available) for each in sent.availability] == [("A", 6), ("B", 0)]
     assert [each.location for each in (await ledger.stock("A")).levels] == ["main"]
     assert await on_the_way(client, ledger) == 9
-    [moving] = await in_transit(client, ledger.keyspace, "A")
+    [moving] = await in_transit(client, ledger.keyspace, RETENTION.packed(), "A")
     assert (moving.transfer_id, moving.source, moving.destination, moving.quantity) == ("t", "main", "shop", 4)
     await assert_clean(ledger, client)
+
+
+async def test_given_many_transfers_when_asked_what_of_a_sku_is_on_its_way_then_the_others_stay_in_the_store(
+    ledger: Ledger, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stocked(ledger, A=10, AB=2_000)
+    for first in range(0, 1_200, 100):
+        await asyncio.gather(*(
+            transferred(ledger, ship(f"t{n}", "main", "shop", ("AB", 1))) for n in range(first, first + 100)
+        ))  # fmt: skip
+    await transferred(ledger, ship("mine", "main", "shop", ("AB", 1), ("A", 3)))
+    await AliasStore(client, ledger.keyspace, RETENTION.packed()).rename_sku("A", "NEW", "k", ())
+    await transferred(ledger, ship("new", "main", "izmir", ("NEW", 2)))
+    unpacked, decode = list[bytes](), transfers._decode
+
+    def counted(packed: bytes) -> Transfer:
+        unpacked.append(packed)
+        return decode(packed)
+
+    monkeypatch.setattr(transfers, "_decode", counted)
+
+    found = await in_transit(client, ledger.keyspace, RETENTION.packed(), "NEW")
+
+    assert [(each.transfer_id, each.quantity) for each in found] == [("mine", 3), ("new", 2)]
+    assert len(unpacked) >= 1_202, "A is a part of AB, so those are looked at, too"
+    unpacked.clear()
+    await moved(ledger, receive("OTHER", 4))
+    await transferred(ledger, ship("other", "main", "shop", ("OTHER", 4)))
+    assert [each.quantity for each in await in_transit(client, ledger.keyspace, RETENTION.packed(), "OTHER")] == [4]
+    assert len(unpacked) == 1
 
 
 async def test_given_a_transfer_when_all_arrives_then_it_is_closed(ledger: Ledger, client: Redis) -> None:

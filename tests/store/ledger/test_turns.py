@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from server.store.errors import OverloadedError
 from server.store.keys import Keyspace
-from server.store.ledger.function_call import FunctionCall, Turn
-from server.store.ledger.turns import TURNS_PER_BATCH, Turns, Waiting
+from server.store.ledger.function_call import FunctionCall, Turn, Waiting
+from server.store.ledger.turns import TURNS_PER_BATCH, Turns
 from server.store.lua_library import library
 
 A, B, C = Turn("shop", "a"), Turn("shop", "b"), Turn("other", "a")
@@ -207,6 +207,40 @@ async def test_given_a_caller_that_has_gone_when_its_operation_makes_room_then_n
     mine[-1].answer.cancel()
     turns.add(waits(B))
     assert turns.operations == 10
+
+
+async def test_given_more_waiting_than_may_when_the_bound_falls_then_the_newest_of_who_has_the_most_are_refused(
+    waits: Callable[..., Waiting],
+) -> None:
+    turns, mine, others = turns_of(), [waits(A) for _ in range(20)], [waits(B), waits(B), waits(C)]
+    add(turns, *mine, *others)
+    turns.bound(10)
+    assert [type(each.answer.exception()) for each in mine[7:]] == [OverloadedError] * 13
+    assert not any(each.answer.done() for each in [*mine[:7], *others])
+    assert (turns.operations, turns.longest) == (10, 7)
+    assert {*taken(turns)} == {*mine[:7], *others}
+
+
+async def test_given_more_keys_than_places_when_the_bound_falls_then_each_keeps_its_oldest(
+    waits: Callable[..., Waiting],
+) -> None:
+    turns = turns_of()
+    oldest = [waits(Turn("shop", str(number))) for number in range(5)]
+    add(turns, *oldest, *(waits(each.turn) for each in oldest))
+    turns.bound(3)
+    assert turns.operations == 5
+    assert {*taken(turns)} == {*oldest}
+
+
+async def test_given_one_key_when_the_bound_falls_then_its_oldest_stay(waits: Callable[..., Waiting]) -> None:
+    turns, mine = turns_of(), [waits(A) for _ in range(20)]
+    add(turns, *mine)
+    mine[-1].answer.cancel()
+    turns.bound(4)
+    assert taken(turns) == mine[:4]
+    turns.bound(1_000)
+    add(turns, *(waits(A) for _ in range(20)))
+    assert turns.operations == 20
 
 
 # Leaving a queue without being sent

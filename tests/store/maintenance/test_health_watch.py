@@ -132,7 +132,7 @@ async def test_given_a_store_that_hangs_when_looked_at_then_no_caller_waits_for_
 async def test_given_channels_when_no_process_holds_the_lease_then_the_publisher_is_missing(
     client: Redis, partition: str
 ) -> None:
-    watching = StoreWatch(client, "fast", with_channels=[partition, partition + "-2"])
+    watching = StoreWatch(client, "fast", with_channels=lambda: [partition, partition + "-2"])
     publisher = PublisherStore(client, Keyspace(partition))
 
     await watching.look()

@@ -174,6 +174,31 @@ async def test_given_one_hold_among_idle_partitions_when_looked_at_then_its_dead
     assert kept.activity.sweepable(made.reservation.deadline_ms) == [*damaged, names[-3]]
 
 
+async def test_given_holds_that_end_or_are_renewed_when_looked_at_then_only_their_next_deadline_counts(
+    own_client: Redis, batcher: Batcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "OVERTAKEN_MAX", 3)
+    ledger = ledger_of(batcher, "renewed")
+    await moved(ledger, receive("cap", 10))
+    last = await changed(ledger, reserve("last", ("cap", 1), ttl_ms=90_000))
+    kept = housekeeper(own_client, ["renewed"])
+    await kept.activity.look()
+
+    names = [f"r{seconds}" for seconds in range(9, 1, -1)]
+    sooner = [await changed(ledger, reserve(name, ("cap", 1), ttl_ms=1_000 * int(name[1:]))) for name in names]
+    for name in names:
+        await kept.activity.look()
+        await changed(ledger, release(name))
+    await kept.activity.look()
+    kept.activity._changed_s.clear()  # long ago
+
+    soonest_ms = min(made.reservation.deadline_ms for made in sooner)
+    assert kept.activity.sweepable(soonest_ms) == [], "they have ended"
+    assert kept.activity.sweepable(last.reservation.deadline_ms) == ["renewed"]
+    assert kept.activity.sweepable(last.reservation.deadline_ms) == ["renewed"], "until it is swept"
+    assert len(kept.activity._deadlines) <= 2 + 3
+
+
 async def test_given_partitions_of_which_one_is_not_settled_when_settled_then_it_alone_is_asked_by_itself(
     own_client: Redis, batcher: Batcher
 ) -> None:

@@ -28,7 +28,7 @@ from server.store.errors import FencedError, StoreUnavailableError
 from server.store.journal.journal import START, read
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.ledger import Ledger
-from server.store.repositories.channel_commands import commanded_skus
+from server.store.repositories.channel_commands import commanded_keys, commanded_skus
 from server.store.repositories.channels import CURSOR_LIFE_MS, ChannelStore, lowest_cursor
 from server.store.repositories.publisher import ARGUMENTS_MAX, PublisherStore, Writes
 from server.store.repositories.skus import SkuStore
@@ -213,6 +213,20 @@ async def test_given_commands_among_sales_when_the_stock_is_audited_then_nothing
     report = await audit(client, keyspace)
 
     assert (report.conclusive, report.drift) == (True, [])
+
+
+async def test_given_very_many_keys_when_they_are_to_be_sent_again_then_no_entry_of_the_journal_names_all(
+    channels: ChannelStore, client: Redis, keyspace: Keyspace
+) -> None:
+    keys = [f"k{number:04}" for number in range(1_201)]
+
+    await channels.resend(CHANNEL, keys, lambda key: [f"sku of {key}"])
+
+    found = await changes(client, keyspace)
+    assert {each.operation for each in found} == {"channel_resend"}
+    assert [len(commanded_keys(each)) for each in found] == [500, 500, 201]
+    assert [key for each in found for key in commanded_keys(each)] == keys
+    assert [sku for each in found for sku in commanded_skus(each)] == [f"sku of {key}" for key in keys]
 
 
 async def test_given_a_full_store_when_listings_are_put_then_neither_they_nor_the_word_of_them_are_written(

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.cli.csv.locations import LOCATIONS
-from server.cli.csv.reader import CsvError
 from server.domain.answers import Refused
 from server.domain.locations import EARTH_RADIUS_KM, Directory, Location, Position, distance_km
 from server.domain.reservation import Changed
+from server.files.locations import LOCATIONS
+from server.files.reader import FileError
 from server.store.connection.commands import command
 from server.store.journal import journal
 from server.store.keys import Keyspace
@@ -58,7 +58,11 @@ async def test_given_locations_when_put_then_the_journal_names_who_did_it(
 
     assert (change.operation, change.actor, change.lines) == ("locations", "tester", [])
     version = (await meta(client, ledger, "places")).decode()
-    assert change.notes == [("location", "kadikoy"), ("closed", "kadikoy"), ("location", "main"), ("places", version)]
+    store, main = (msgspec.json.encode(each).decode() for each in (STORE, Location("main")))
+    assert change.notes == [
+        ("location", "kadikoy"), ("closed", "kadikoy"), ("was", ""), ("now", store),
+        ("location", "main"), ("was", ""), ("now", main), ("places", version),
+    ]  # fmt: skip
 
 
 async def test_given_a_closed_location_when_it_is_registered_again_then_only_an_opening_is_a_new_version(
@@ -272,7 +276,7 @@ def test_given_a_bad_row_when_read_then_it_says_what_is_wrong(row: str, reason: 
 async def test_given_a_file_when_imported_twice_then_nothing_changes_the_second_time(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("name,kind,open\nkadikoy,store,no\nmain,shed,\n", "utf-8")
 
-    first = holdfast("locations", "import", "l.csv", cwd=tmp_path)
+    first = holdfast("locations", "import", "l.csv", "--yes", cwd=tmp_path)
     again = holdfast("locations", "import", "l.csv", cwd=tmp_path)
 
     assert (first.returncode, again.returncode) == (1, 1)
@@ -282,5 +286,5 @@ async def test_given_a_file_when_imported_twice_then_nothing_changes_the_second_
 
 
 def test_given_no_name_column_when_read_then_it_is_no_file_of_locations() -> None:
-    with pytest.raises(CsvError):
+    with pytest.raises(FileError):
         LOCATIONS.read(b"kind,lat\nstore,1\n")

@@ -34,7 +34,7 @@ async def test_given_old_names_when_looked_for_then_each_is_found_with_what_was_
     await ops.moved(ledger, ops.meant(ops.receive("A", 1, " depo")))
     await ops.moved(ledger, ops.meant(ops.receive("B", 1, "store ")))
     await ops.moved(ledger, ops.meant(ops.receive("B", 1, "store")))
-    await put_barcodes(client, ledger.keyspace, [("8690\u00a0", Pack("A")), ("8691", Pack("A"))])
+    await put_barcodes(client, ledger.keyspace, [("8690\u00a0", Pack("A")), ("8691", Pack("A"))], "k1")
 
     found = await find_old_names(client, ledger.keyspace)
 

@@ -103,7 +103,7 @@ async def test_given_a_lease_that_was_cut_when_its_holder_writes_after_another_c
 async def test_given_a_lease_that_claims_half_an_hour_when_nobody_acts_then_the_publisher_is_missing(
     client: Redis, leases: PublisherStore
 ) -> None:
-    watching = StoreWatch(client, "fast", with_channels=[leases.keyspace.partition])
+    watching = StoreWatch(client, "fast", with_channels=lambda: [leases.keyspace.partition])
     await leases.acquire("dead", 60_000)
     await watching.look()
     assert sample("publisher_missing_partitions") == 0

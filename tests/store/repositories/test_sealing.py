@@ -1,8 +1,10 @@
 """What is encrypted before it is stored: bound to its place, and opened by the key that is named beside it."""
 
+import msgspec
 import pytest
 
-from server.store.repositories.sealing import Sealed, Sealer, SealError, key_id
+from server.store.repositories.channel_tokens import _Record as KeptRecord
+from server.store.repositories.sealing import Sealed, Sealer, SealError, key_id, sealed_with
 
 OLD, NEW = b"o" * 32, b"n" * 32
 
@@ -51,3 +53,12 @@ def test_no_description_shows_a_key() -> None:
 
     assert OLD.hex() not in text
     assert OLD.decode() not in text
+
+
+def test_a_stored_record_names_the_keys_that_it_needs_and_anything_else_none() -> None:
+    values = {"access": Sealer([OLD]).seal("a", "p"), "refresh": Sealer([NEW]).seal("b", "p")}
+    record = KeptRecord("kind", values, 1, 2, 3, "", "", "")
+
+    assert sealed_with(msgspec.msgpack.encode(record)) == {key_id(OLD), key_id(NEW)}
+    for other in (b"", b"\xc1", msgspec.msgpack.encode(7), msgspec.msgpack.encode([1, 2]), msgspec.msgpack.encode({})):
+        assert sealed_with(other) == set()

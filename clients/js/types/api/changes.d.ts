@@ -1,0 +1,7 @@
+// Written by `python -m clients.generate`; a test compares it with the API.
+
+/** The query of `GET /v1/changes`. */
+export interface ChangesStreamQuery {
+  after?: string | undefined;
+  access_token?: string | undefined;
+}

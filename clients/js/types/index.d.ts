@@ -1,0 +1,11 @@
+export { Client } from "./client.js";
+export { version } from "./version.js";
+export type CallOptions = import("./calls.js").CallOptions;
+export type KeyedOptions = import("./calls.js").KeyedOptions;
+export type Policy = import("./decisions.js").Policy;
+export type Change = import("./events.js").Change;
+export type StreamOptions = import("./streams.js").StreamOptions;
+export type ClientOptions = import("./transport.js").ClientOptions;
+export type Try = import("./transport.js").Try;
+export { AccessRefused, BatchInterrupted, DoneBefore, HoldfastError, Invalid, NotFound, OutOfStock, OutcomeUnknown, Refused, Unavailable } from "./errors.js";
+export { SnapshotNeeded, StreamClosed } from "./events.js";

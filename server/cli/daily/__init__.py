@@ -1,0 +1,1 @@
+"""Commands for daily work: they ask the HTTP API, on the store here or of a server elsewhere."""

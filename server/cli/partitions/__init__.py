@@ -1,0 +1,1 @@
+"""``holdfast partitions``: the merchants of a store, one by one."""

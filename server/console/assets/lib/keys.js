@@ -1,0 +1,95 @@
+// The keyboard, and scanners: a scanner is a keyboard that types fast and ends in Enter.
+
+import { useEffect } from "../vendor/htm-preact.js";
+
+const GAP_MS = 120;
+const LEAST = 4;
+const GS = "\u001d"; // what a GS1 label has between its fields; scanners type it as F8 or Ctrl+]
+
+const scanners = [];
+let typed = "";
+let lastMs = 0;
+
+const types = (element) =>
+  element instanceof HTMLElement && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
+
+function pressed(event) {
+  if (types(event.target) || document.querySelector("dialog[open]")) {
+    typed = "";
+    return;
+  }
+  // When the key was pressed, not when the page came to hear of it: a scan must survive a page that is busy drawing.
+  if (event.timeStamp - lastMs > GAP_MS) typed = "";
+  lastMs = event.timeStamp;
+  if (event.key === "Enter") {
+    const scanned = typed;
+    typed = "";
+    if (scanned.length < LEAST || !scanners.length) return;
+    event.preventDefault();
+    scanners[scanners.length - 1](scanned);
+  } else if (event.key === "F8" || (event.ctrlKey && event.key === "]")) {
+    typed += GS;
+    event.preventDefault();
+  } else if (event.ctrlKey || event.metaKey || event.altKey) {
+    typed = "";
+  } else if (event.key.length === 1) {
+    if (event.key === "/" && !typed) {
+      const search = document.querySelector("[data-search]");
+      if (search) {
+        event.preventDefault();
+        search.focus();
+        search.select();
+        return;
+      }
+    }
+    if (event.key === " " && typed) event.preventDefault(); // a space of a scan presses no button that has the focus
+    typed += event.key;
+  }
+}
+
+document.addEventListener("keydown", pressed);
+document.addEventListener("keyup", (event) => event.key === " " && typed && event.preventDefault());
+
+const SCANNER_GAP_MS = 60; // between two keys; nobody types a word so fast
+const SCANNER_LEAST = 6;
+const PRESSED_BY_SPACE = "button, select, [type=checkbox], [type=radio]";
+
+/**
+ * Returns what tells a scan in a field from what a person types there. Give it each keydown: at the Enter of a scan it
+ * returns {text, before}, what was scanned and what the field held before; else null.
+ */
+export function scanWatch() {
+  let last = 0;
+  let text = "";
+  let before = "";
+  return (event) => {
+    const isFast = event.timeStamp - last <= SCANNER_GAP_MS;
+    if (event.key === "Enter") {
+      const scan = isFast && text.length >= SCANNER_LEAST ? { text, before } : null;
+      text = "";
+      return scan;
+    }
+    if (event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey) return null;
+    if (!isFast) {
+      text = "";
+      before = event.target.value ?? "";
+    }
+    if (event.key === " " && text && event.target.matches(PRESSED_BY_SPACE)) event.preventDefault();
+    text += event.key;
+    last = event.timeStamp;
+    return null;
+  };
+}
+
+/** Hands a scan that went into a field to whoever takes scans. */
+export function scanned(text) {
+  if (scanners.length) scanners[scanners.length - 1](text);
+}
+
+/** Calls `scanned(text)` for each scan that no field takes; of several, the innermost and newest gets it. */
+export function useScan(scanned) {
+  useEffect(() => {
+    scanners.push(scanned);
+    return () => scanners.splice(scanners.indexOf(scanned), 1);
+  }, [scanned]);
+}
