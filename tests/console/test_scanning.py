@@ -1,5 +1,6 @@
 """A scanner at the page: it does not wait until the page has drawn, read, or opened what was scanned before."""
 
+import itertools
 from typing import Final
 
 import pytest
@@ -107,6 +108,26 @@ async def test_a_scan_after_a_search_takes_its_place(server: Server) -> None:
         await opened.scan("8690000000098")
 
         await expect(opened.page.locator("h1")).to_have_text("SOUGHT", timeout=SOON_MS)
+
+
+async def test_a_screen_that_comes_late_leaves_a_scan_in_the_field_where_it_began(server: Server) -> None:
+    async with console(server) as opened:
+        await opened.api.count("SOUGHT", 3)
+        (await opened.api.put("/v1/barcodes", {"barcodes": [{"barcode": "8690000000098", "sku": "SOUGHT"}]})).ok()
+        page, slow, keys = opened.page, Held(), itertools.count(1)
+        await page.route("**/screens/orders.js", slow)
+        await page.get_by_role("link", name="Orders", exact=True).click()
+        await slow.asked()
+        await page.locator("[data-search]").focus()
+
+        async def comes() -> None:
+            if next(keys) == 4:
+                slow.go()
+                await expect(page.locator("h1")).to_have_text("Orders", timeout=SOON_MS)
+
+        await hands.scan(page, "8690000000098", between=comes)
+
+        await expect(page.locator("h1")).to_have_text("SOUGHT", timeout=SOON_MS)
 
 
 async def test_a_scan_that_is_read_when_the_count_was_left_is_in_no_other_count(server: Server) -> None:

@@ -1,9 +1,9 @@
 // Begins: who is there, in which language, which screen.
 
-import { html, render, useCallback, useEffect, useErrorBoundary, useState } from "./vendor/htm-preact.js";
+import { html, render, useCallback, useEffect, useErrorBoundary, useLayoutEffect, useState } from "./vendor/htm-preact.js";
 import { api, del, get, Refused, useSession } from "./lib/api.js";
 import "./lib/clicks.js";
-import { useScan } from "./lib/keys.js";
+import { isTyping, useScan } from "./lib/keys.js";
 import { start, state as stream, stop } from "./lib/live.js";
 import { Action, explain, Failed, Field, Light, Said, say } from "./lib/parts.js";
 import { go, route, to } from "./lib/route.js";
@@ -152,8 +152,9 @@ function useScreen(screen) {
 function Screen({ screen, at }) {
   const { part, error } = useScreen(screen);
   const [broken, mend] = useErrorBoundary((fault) => console.error(fault));
-  useEffect(() => {
-    if (part) document.querySelector("main h1")?.focus();
+  // Together with the drawing, and not from under somebody's fingers: the rest of a scan would go astray.
+  useLayoutEffect(() => {
+    if (part && !isTyping()) document.querySelector("main h1")?.focus();
   }, [part, at.screen]);
   useEffect(() => mend(), [at]);
   if (error || broken) return html`<${Failed} error=${error || broken} again=${() => location.reload()} />`;

@@ -9,11 +9,13 @@ const GS = "\u001d"; // what a GS1 label has between its fields; scanners type i
 const scanners = [];
 let typed = "";
 let lastMs = 0;
+let inUse = null; // the field that somebody types into, until they are done with it
 
 const types = (element) =>
   element instanceof HTMLElement && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
 
 function pressed(event) {
+  inUse = types(event.target) && event.key !== "Enter" ? event.target : null;
   if (types(event.target) || document.querySelector("dialog[open]")) {
     typed = "";
     return;
@@ -39,6 +41,7 @@ function pressed(event) {
         event.preventDefault();
         search.focus();
         search.select();
+        inUse = search;
         return;
       }
     }
@@ -48,7 +51,11 @@ function pressed(event) {
 }
 
 document.addEventListener("keydown", pressed);
+document.addEventListener("pointerdown", ({ target }) => (inUse = types(target) ? target : null));
 document.addEventListener("keyup", (event) => event.key === " " && typed && event.preventDefault());
+
+/** Whether somebody is typing, or scanning, into a field: who moves the focus now, takes the rest of it away. */
+export const isTyping = () => inUse !== null && inUse === document.activeElement;
 
 const SCANNER_GAP_MS = 60; // between two keys; nobody types a word so fast
 const SCANNER_LEAST = 6;
