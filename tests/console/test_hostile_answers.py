@@ -48,7 +48,7 @@ async def scan(opened: Console, mode: str, hostile: Hostile) -> None:
     await opened.show("#/count")
     await opened.page.evaluate("sessionStorage.clear()")
     await opened.page.reload()
-    await opened.page.locator("select[name=location]").select_option(index=0)  # a place that the answers have
+    await opened.page.locator("select[name=location]").select_option(MARKUP.format(field="location"))
     await opened.page.locator(f"button[value={mode}]").click(timeout=SOON_MS)
     for text in ("TEA", "(01)08690000000036", "00123456789012345678"):
         await opened.page.locator("input[name=scan]").fill(text)
