@@ -25,7 +25,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import click
@@ -68,6 +68,18 @@ PAGES: Final = 3
 """Pages of each list that are read one after the other."""
 
 CONFIG: Final = "HOLDFAST_CONFIG"
+
+
+class Load(NamedTuple):
+    """What is asked of the server in a round: orders a second, for how long, and how many questions meanwhile."""
+
+    rate: int
+    seconds: int
+    pace: float
+    """Questions a second; 0: one after the other."""
+
+    def __str__(self) -> str:
+        return f"{self.pace:g} a second" if self.pace else "one after the other"
 
 
 def wait_for_index(caller: Caller, report: Report) -> float:
@@ -113,20 +125,23 @@ def wait_for_channel(caller: Caller, report: Report, *, is_told: bool = True) ->
 
 
 class Asker(threading.Thread):
-    """Asks one question after the other until it is told to stop."""
+    """Asks until it is told to stop. ``pace``: as in :class:`Load`."""
 
-    def __init__(self, url: str, asked: Iterator[Question]) -> None:
+    def __init__(self, url: str, asked: Iterator[Question], pace: float) -> None:
         super().__init__(daemon=True)
         self.found: dict[str, list[float]] = {}
         self.failed: list[str] = []
         self.stopping = threading.Event()
         self._url = url
         self._asked = asked
+        self._pause_s = 1 / pace if pace else 0.0
 
     def run(self) -> None:
         """Ask."""
+        began_s = time.monotonic()
         with Caller(self._url) as caller:
-            for question in self._asked:
+            for number, question in enumerate(self._asked):
+                self.stopping.wait(max(0.0, began_s + number * self._pause_s - time.monotonic()))
                 try:
                     self._ask(caller, question)
                 except WrongStatusError as error:
@@ -237,12 +252,12 @@ class Rounds:
         self.found: dict[str, list[float]] = {}
         self.failed: list[str] = []
 
-    def run(self, url: str, asked: Iterator[Question], skus: int, rate: int, seconds: int) -> None:
+    def run(self, url: str, asked: Iterator[Question], skus: int, load: Load) -> None:
         """Do one of each."""
-        self.quiet.append(sell(url, skus, rate, seconds))
-        asker = Asker(url, asked)
+        self.quiet.append(sell(url, skus, load.rate, load.seconds))
+        asker = Asker(url, asked, load.pace)
         asker.start()
-        self.asked.append(sell(url, skus, rate, seconds))
+        self.asked.append(sell(url, skus, load.rate, load.seconds))
         asker.stopping.set()
         asker.join()
         self.failed += asker.failed
@@ -250,7 +265,7 @@ class Rounds:
             self.found.setdefault(question, []).extend(took_ms)
 
 
-def measure(folder: Path, only: Sequence[str], report: Report, *, rounds: int, rate: int, seconds: int) -> None:
+def measure(folder: Path, only: Sequence[str], report: Report, rounds: int, load: Load) -> None:
     """Ask a server in a folder that was filled, and print what came of it."""
     filled = msgspec.json.decode((folder / NOTE).read_bytes(), type=Filled)
     asked = (each for each in questions(filled) if not only or any(map(each.name.startswith, only)))
@@ -259,7 +274,7 @@ def measure(folder: Path, only: Sequence[str], report: Report, *, rounds: int, r
         wait_for_index(caller, report)
         wait_for_channel(caller, report, is_told=False)
         for number in range(1, rounds + 1):
-            came.run(process.url, asked, filled.sold, rate, seconds)
+            came.run(process.url, asked, filled.sold, load)
             report(f"round {number}: orders p99 {came.quiet[-1].p99_us} µs, meanwhile {came.asked[-1].p99_us} µs")
         pids = [process.pid, int((folder / "store" / "store.pid").read_text("utf-8"))]
         cost = alone(process.url, pids, asked, found)
@@ -270,8 +285,10 @@ def measure(folder: Path, only: Sequence[str], report: Report, *, rounds: int, r
         return
     before, meanwhile = (median(each.p99_us for each in some) for some in (came.quiet, came.asked))
     failed = sum(each.failed for each in (*came.quiet, *came.asked))
-    print(f"orders at {rate}/s: p99 {before:.0f} µs, {meanwhile:.0f} µs while all this was asked: "
-          f"{meanwhile / before:.2f} times; {failed} failed")  # fmt: skip
+    print(
+        f"orders at {load.rate}/s: p99 {before:.0f} µs, {meanwhile:.0f} µs while all this was asked, {load}:"
+        f" {meanwhile / before:.2f} times; {failed} failed"
+    )
 
 
 @click.command()
@@ -280,6 +297,7 @@ def measure(folder: Path, only: Sequence[str], report: Report, *, rounds: int, r
 @click.option("--rounds", default=3, show_default=True, help="Rounds without and with questions, in turn.")
 @click.option("--rate", default=RATE, show_default=True, help="Orders a second.")
 @click.option("--seconds", default=ROUND_S, show_default=True, help="Of each round.")
+@click.option("--pace", default=0.0, help="Questions a second, as of people; without it, one after the other.")
 @click.option("--fill", "filled", type=click.Path(path_type=Path), help="Only fill this folder, and keep it.")
 @click.option("--on", type=click.Path(exists=True, path_type=Path), help="Only ask what was filled in there.")
 @click.option("--only", multiple=True, help="Only the questions whose names begin so. Repeatable.")
@@ -290,6 +308,7 @@ def main(
     rounds: int,
     rate: int,
     seconds: int,
+    pace: float,
     filled: Path | None,
     on: Path | None,
     only: tuple[str, ...],
@@ -301,7 +320,7 @@ def main(
     def report(text: str) -> None:
         out.print(text)
 
-    size = Filled(skus, reservations, 0)
+    size, load = Filled(skus, reservations, 0), Load(rate, seconds, pace)
 
     if filled is not None:
         if (filled / NOTE).exists():
@@ -309,11 +328,11 @@ def main(
         fill_folder(filled, size, report)
         return
     if on is not None:
-        measure(on, only, report, rounds=rounds, rate=rate, seconds=seconds)
+        measure(on, only, report, rounds, load)
         return
     with tempfile.TemporaryDirectory(prefix="holdfast-finding-") as name:
         fill_folder(Path(name), size, report)
-        measure(Path(name), only, report, rounds=rounds, rate=rate, seconds=seconds)
+        measure(Path(name), only, report, rounds, load)
 
 
 if __name__ == "__main__":
