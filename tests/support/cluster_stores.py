@@ -19,7 +19,7 @@ from server.store.embedded.binary import find_binary
 from tests.support.stores import StoreProcess, free_port, redis7_binary, wait_until
 
 SERVICE = "mymaster"
-READY_S = 30.0
+READY_S = 60.0
 NODE_TIMEOUT_MS = 1_500
 """How long a node must be silent to count as gone; everything in a failover is a multiple of it."""
 SLOTS = 16_384

@@ -22,7 +22,7 @@ EVERY: Final = "500ms"
 """How often the tests' Prometheus scrapes and evaluates; a real one does so every 15 s."""
 HOLDS: Final = "1s"
 """How long an alert has to hold here, in place of some minutes."""
-READY_S: Final = 30.0
+READY_S: Final = 60.0
 
 
 def binary(name: str) -> str:

@@ -27,7 +27,7 @@ from redis.retry import Retry
 from server.store.embedded.binary import find_binary
 from tests.support import longest_scripts
 
-READY_S = 20.0
+READY_S = 60.0
 _LAST_WORD_S = 0.5
 """A store that a test has stopped gives no answer."""
 REDIS7 = Path(os.environ.get("REDIS_SERVER", "/usr/bin/redis-server"))
