@@ -246,6 +246,8 @@ def _along(query: SkusQuery, wanted: SkuFilter, low: _Low) -> Along:
         return search.along_words(max(wanted.words, key=len))
     if wanted.state == "low":
         return search.along_few(low.highest)
+    if wanted.state == "out" and query.sort == "-changed" and not wanted.locations:
+        return search.NEWEST_OUT
     if query.sort in _SORTS:
         return _SORTS[query.sort]
     return _narrowest(wanted)

@@ -67,6 +67,7 @@ async def test_given_states_places_and_orders_when_listed_then_those_come(counte
     await stocked(counted_api)
     assert set(await found(counted_api, "limit=2")) == {*SKUS, "MONTAJ"}
     assert await found(counted_api, "state=out") == [SKUS[0]]
+    assert await found(counted_api, "state=out&sort=-changed") == [SKUS[0]]
     assert await found(counted_api, "state=held") == [SKUS[1]]
     assert await found(counted_api, "state=untracked") == ["MONTAJ"]
     assert await found(counted_api, "location=izmir") == ["ÇANTA-38"]

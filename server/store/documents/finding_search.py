@@ -28,7 +28,7 @@ class Along(NamedTuple):
     """What rows are looked at, and in which order: by ``columns``, the last of which is the SKU.
 
     ``values`` are those of the marks in ``where``. The first column is at least ``least`` and less than ``end``; None:
-    any. ``is_down``: the order is the other way round.
+    any. ``is_down``: the order is the other way round. ``state``: all SKUs there are in it, or may well be.
     """
 
     table: str
@@ -38,6 +38,7 @@ class Along(NamedTuple):
     least: Any = None
     end: Any = None
     is_down: bool = False
+    state: str = ""
 
 
 class SkuFilter(NamedTuple):
@@ -75,6 +76,11 @@ STATES: Final = {
     "untracked": "untracked > 0",
 }
 """What each state means; as the partial indexes have it."""
+NEWEST_OUT: Final = Along("found_skus", ("changed_ms", "sku"), STATES["out"], least=0, is_down=True, state="out")
+"""What is sold out, what changed last first: among all that changed there would be little of it where much is sold.
+
+The least of all keeps a database from going through all that is out by what is available.
+"""
 _STATES_AT: Final = {**STATES, "out": "available <= 0"}
 _IS_SO: Final = {
     "out": "+available <= 0 AND +untracked = 0",
@@ -104,11 +110,11 @@ def along_prefix(prefix: str) -> Along:
 def along_state(state: str, locations: Sequence[str] = ()) -> Along:
     """Look at SKUs in a state, or at those that are so at one location."""
     if state == "out" and not locations:
-        return Along("found_skus", ("available", "sku"), "untracked = 0", end=1)
+        return Along("found_skus", ("available", "sku"), "untracked = 0", end=1, state=state)
     if len(locations) == 1:  # the least of all keeps a database from going through all locations that are so
         there = f"location = ? AND {_STATES_AT[state]}"
         return Along("found_places", ("sku",), there, (plain(locations[0]),), least="")
-    return Along("found_skus", ("sku",), STATES[state])
+    return Along("found_skus", ("sku",), STATES[state], state=state)
 
 
 def along_location(location: str) -> Along:
@@ -123,7 +129,7 @@ def along_channel(channel: str) -> Along:
 
 def along_few(most: int) -> Along:
     """Look at SKUs at locations that have some units there, and so many at most, those with the fewest first."""
-    return Along("found_places", ("available", "sku"), least=1, end=most + 1)
+    return Along("found_places", ("available", "sku"), least=1, end=most + 1, state="low")
 
 
 def along_sums(column: str, *, is_down: bool) -> Along:
@@ -135,7 +141,8 @@ async def look(
     session: Session, partition: str, along: Along, wanted: SkuFilter, after: Place | None, *, limit: int
 ) -> Candidates:
     """Look at some SKUs, and return those that are wanted."""
-    is_any = wanted == SkuFilter(words=wanted.words[:1])  # then the way that is gone has what is wanted
+    # Then the way that is gone has what is wanted.
+    is_any = wanted == SkuFilter(words=wanted.words[:1], state=along.state)
     rows_max = min(LOOKED_AT_MAX, 2 * limit + 1) if is_any else LOOKED_AT_MAX
     rows = await _rows(session, partition, along, after, rows_max)
     looked_at, following = len(rows), tuple(rows[-1]) if rows else None

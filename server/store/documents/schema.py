@@ -225,6 +225,13 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # The newest orders of one channel, of which there may be few.
         "CREATE INDEX orders_by_channel ON orders (partition, channel, sort_ms)",
     ),
+    (
+        # What is sold out, what changed last first.
+        """
+        CREATE INDEX found_skus_out_by_change ON found_skus (partition, changed_ms, sku)
+          WHERE available <= 0 AND untracked = 0
+        """,
+    ),
 )
 """What each version adds to the one before. Never change one that was released: add another."""
 

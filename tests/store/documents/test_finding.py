@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import pytest
@@ -132,6 +133,39 @@ async def test_where_many_are_sold_out_the_first_page_of_those_that_are_low_has_
 
     assert [each.sku for each in page.found] == ["LOW"]
     assert page.following is None
+
+
+async def test_where_much_else_changes_what_was_sold_out_last_still_comes_first(documents: Documents) -> None:
+    for changed_ms, name in enumerate(("OUT-1", "OUT-2", "OUT-3"), 1):
+        await run(documents, found.put_places, [FoundPlace("main", name, 0, 0, 0, 1)], changed_ms=changed_ms)
+    await run(documents, found.put_untracked, ["SERVICE"])
+    sold = [FoundPlace("main", f"S{n:05}", 5, 0, 0, 1) for n in range(LOOKED_AT_MAX + 40)]
+    await run(documents, found.put_places, sold, changed_ms=9)
+
+    page = await run(documents, search.look, search.NEWEST_OUT, SkuFilter(state="out"), None, limit=2)
+
+    assert [each.sku for each in page.found] == ["OUT-3", "OUT-2"]
+    assert await all_of(documents, search.NEWEST_OUT, SkuFilter(state="out"), limit=2) == ["OUT-3", "OUT-2", "OUT-1"]
+
+
+async def test_a_page_of_a_state_looks_at_no_more_than_it_may_need(documents: Documents) -> None:
+    places = [FoundPlace("main", f"S{n:05}", n % 2, 0, 0, 1) for n in range(60)]
+    await run(documents, found.put_places, places)
+    looked_at: list[int] = []
+
+    async def look(along: Along, state: str, session: Session) -> None:
+        class Counting:
+            async def fetch(self, statement: str, *values: Any) -> list[Any]:
+                rows = await session.fetch(statement, *values)
+                looked_at.append(len(rows))
+                return rows
+
+        await search.look(Counting(), P, along, SkuFilter(state=state), None, limit=5)  # type: ignore[arg-type]
+
+    for along, state in ((search.NEWEST_OUT, "out"), (search.along_state("out"), "out"), (search.along_few(5), "low")):
+        await documents.look(partial(look, along, state))
+
+    assert looked_at == [11, 11, 11]
 
 
 async def test_a_sku_of_which_nothing_lies_anywhere_is_found_no_more(documents: Documents) -> None:
