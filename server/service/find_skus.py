@@ -61,11 +61,15 @@ class FoundSku(NamedTuple):
 
 
 class SkusFound(NamedTuple):
-    """A page; ``following`` is the ``after`` of the next one, empty on the last."""
+    """A page; ``following`` is the ``after`` of the next one, empty on the last.
+
+    ``low_up_to``: the highest reorder point.
+    """
 
     found: list[FoundSku]
     following: str
     freshness: Freshness
+    low_up_to: int
 
 
 class _Low(NamedTuple):
@@ -93,7 +97,7 @@ async def find_skus(caller: Caller, query: SkusQuery) -> SkusFound:
     age = await freshness(caller)
     finder = await _Finder.of(caller, query)
     found, following = await finder.page()
-    return SkusFound(found, following, age)
+    return SkusFound(found, following, age, finder.low_up_to)
 
 
 class _Finder:
@@ -130,6 +134,11 @@ class _Finder:
         others = tuple(words(query.q)) if query.q is not None else ()
         wanted = SkuFilter(locations, channel, state, prefix, others)
         return cls(caller, query, wanted, await _reorder_points(caller))
+
+    @property
+    def low_up_to(self) -> int:
+        """The highest reorder point, in units."""
+        return self._low.highest
 
     async def page(self) -> tuple[list[FoundSku], str]:
         """Find the SKUs of this page, and where the next one begins."""

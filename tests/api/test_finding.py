@@ -80,6 +80,8 @@ async def test_given_states_places_and_orders_when_listed_then_those_come(counte
     rules = {"rules": [{"reorder_point": 11}, {"sku": "Tavă 28 cm", "reorder_point": 20}]}
     (await counted_api.put("/v1/replenishment/rules", rules)).ok()
     assert set(await found(counted_api, "state=low")) == {SKUS[1], "ÇANTA-38", "Tavă 28 cm"}
+    assert (await counted_api.get("/v1/skus?state=low")).ok()["low_up_to"] == 20
+    assert "low_up_to" not in (await counted_api.get("/v1/skus?state=out")).ok()
     (await counted_api.put("/v1/locations/izmir", {"open": False})).ok()
     await counted_api.count(SKUS[0], 3, "izmir")
     await followed(counted_api)

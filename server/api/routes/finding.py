@@ -22,7 +22,8 @@ async def read_skus(call: Call) -> SkusPage:
     if query.show is not msgspec.UNSET:
         shown = await of_skus(call.caller, [each.sku for each in page.found])
         views = [replace(each, channels=on_channel_views(shown[each.sku])) for each in views]
-    return SkusPage(views, page.following, index_view(page.freshness))
+    low_up_to = page.low_up_to if query.state == "low" else msgspec.UNSET
+    return SkusPage(views, page.following, index_view(page.freshness), low_up_to)
 
 
 def _view(found: FoundSku) -> FoundSkuView:

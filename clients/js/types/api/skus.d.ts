@@ -69,9 +69,14 @@ export interface FoundSkuView {
   channels?: readonly OnChannelView[];
 }
 
-/** SKUs that match; `next` is the `after` of the next page, empty on the last. */
+/**
+ * SKUs that match; `next` is the `after` of the next page, empty on the last.
+ *
+ * `low_up_to`: with `state=low`, the highest reorder point; where more units are left, nothing is low.
+ */
 export interface SkusPage {
   skus: readonly FoundSkuView[];
   next: string;
   index: IndexView;
+  low_up_to?: number;
 }

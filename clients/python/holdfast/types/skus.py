@@ -57,8 +57,12 @@ class FoundSkuView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SkusPage(msgspec.Struct, frozen=True, kw_only=True):
-    """SKUs that match; ``next`` is the ``after`` of the next page, empty on the last."""
+    """SKUs that match; ``next`` is the ``after`` of the next page, empty on the last.
+
+    ``low_up_to``: with ``state=low``, the highest reorder point; where more units are left, nothing is low.
+    """
 
     skus: list[FoundSkuView]
     next: str
     index: IndexView
+    low_up_to: int | None = None
