@@ -10,7 +10,6 @@ from server.service.checks import InvalidError
 from server.service.writes import written
 from server.store.connection.timeouts import in_time
 from server.store.repositories import calendars
-from server.store.repositories.daily_figures import FigureStore
 
 _ALIKE: Final = 0.75
 """Closer than for other names, since there are hundreds to choose among."""
@@ -39,8 +38,8 @@ async def calendar_of(caller: Caller) -> Calendar:
 
 async def today(caller: Caller) -> Today:
     """Read the same, and the time; errors as for :func:`calendar_of`."""
-    calendar = await calendar_of(caller)
-    return Today(calendar, await in_time(FigureStore(caller.partition.client, caller.partition.keyspace).now_ms()))
+    partition = caller.partition
+    return Today(*await in_time(calendars.read_calendar_now(partition.client, partition.keyspace)))
 
 
 async def set_time_zone(caller: Caller, time_zone: str) -> Today:

@@ -56,5 +56,4 @@ async def states(caller: Caller) -> States:
         The store did not answer in time.
 
     """
-    store = store_of(caller)
-    return States(await in_time(store.statuses()), await in_time(store.now_ms()))
+    return States(*await in_time(store_of(caller).statuses_now()))

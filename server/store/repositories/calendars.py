@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from server.domain.calendars import DEFAULT_ZONE, IN_UTC, Calendar, Seam
 from server.domain.principal import LOCAL
-from server.store.connection.commands import command, run_on_keys
+from server.store.connection.commands import command, in_a_row, run_on_keys
 from server.store.keys import Keyspace
 from server.store.lua_library import library
 
@@ -29,6 +29,12 @@ async def read_calendar(client: Redis, keyspace: Keyspace) -> Calendar:
 
     """
     return _calendar(await command(client, "HGET", keyspace.figures, "time_zones"))
+
+
+async def read_calendar_now(client: Redis, keyspace: Keyspace) -> tuple[Calendar, int]:
+    """Read the same, and then the store's clock, in milliseconds since 1970; errors as for :func:`read_calendar`."""
+    packed, clock = await in_a_row(client, [("HGET", keyspace.figures, "time_zones"), ("TIME",)])
+    return _calendar(packed), int(clock[0]) * 1000 + int(clock[1]) // 1000
 
 
 async def set_time_zone(client: Redis, keyspace: Keyspace, time_zone: str, actor: str = LOCAL.actor) -> Calendar:

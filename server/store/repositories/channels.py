@@ -4,7 +4,7 @@ A command to the publisher (new rules, new listings, a comparison, a retry) is a
 with the data that it is about. So it is neither lost nor overtaken, whichever process publishes.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from server.domain.changes import Change
 from server.domain.channels import ChannelStatus, DeadLetter, Shown
 from server.domain.principal import SYSTEM
-from server.store.connection.commands import command, together
+from server.store.connection.commands import command, in_a_row, together
 from server.store.connection.scans import SLICE_FIELDS, scan
 from server.store.keys import ChannelKeys, Keyspace, stored_text
 from server.store.repositories.channel_commands import KEY, SKU, ChannelCommand, command_entry
@@ -131,8 +131,12 @@ class ChannelStore(ListingStore):
 
     async def statuses(self) -> dict[str, ChannelStatus]:
         """Read the state of each channel when its publisher last wrote it: a second ago where one runs."""
-        stored = await command(self._client, "HGETALL", self._keyspace.channel_status)
-        return {stored_text(channel): _decode_status(packed) for channel, packed in stored.items()}
+        return _statuses(await command(self._client, "HGETALL", self._keyspace.channel_status))
+
+    async def statuses_now(self) -> tuple[dict[str, ChannelStatus], int]:
+        """Read the same, and then the store's clock, in milliseconds since 1970."""
+        stored, clock = await in_a_row(self._client, [("HGETALL", self._keyspace.channel_status), ("TIME",)])
+        return _statuses(stored), int(clock[0]) * 1000 + int(clock[1]) // 1000
 
     async def dead_letters(self, channel: str) -> AsyncIterator[DeadLetter]:
         """Go through the dead letters, in no order."""
@@ -193,6 +197,10 @@ class ChannelStore(ListingStore):
     ) -> None:
         entry = command_entry(name, await self.now_ms(), actor, channel, notes)
         await together(self._client, [*changes, ("XADD", self._keyspace.journal, "*", "e", entry)])
+
+
+def _statuses(stored: Mapping[bytes, bytes]) -> dict[str, ChannelStatus]:
+    return {stored_text(channel): _decode_status(packed) for channel, packed in stored.items()}
 
 
 async def lowest_cursor(client: Redis, keyspace: Keyspace) -> str | None:
