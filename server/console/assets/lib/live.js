@@ -14,20 +14,20 @@ export const state = value("");
 
 const followers = new Set();
 let source = null;
-let skus = new Set();
+let skus = new Map();
 let all = false;
 let gathering = 0;
 let failures = 0;
 let isAway = false; // since it was on, something may have been missed, or could not be read
 let timer = 0;
 
-function tell(sku) {
-  if (sku === undefined) all = true;
-  else skus.add(sku);
+function tell(change) {
+  if (change === undefined) all = true;
+  else skus.set(change.sku, change);
   if (gathering) return;
   gathering = setTimeout(() => {
     const told = { skus, all };
-    skus = new Set();
+    skus = new Map();
     all = false;
     gathering = 0;
     for (const each of [...followers]) each(told);
@@ -61,7 +61,7 @@ function open() {
     if (isAway) tell();
     isAway = false;
   };
-  source.addEventListener("availability", (event) => tell(JSON.parse(event.data).sku));
+  source.addEventListener("availability", (event) => tell(JSON.parse(event.data)));
   source.addEventListener("reset", () => tell());
   source.addEventListener("closed", later);
   source.onerror = () => {
@@ -94,8 +94,8 @@ export function stop() {
 }
 
 /**
- * Calls `told({skus, all})` at most four times a second: which SKUs have changed (a Set), and whether any may have. A
- * screen that changed something itself need not wait for it: `again()` of useLoad.
+ * Calls `told({skus, all})` at most four times a second: which SKUs have changed, each with its newest availability (a
+ * Map), and whether any may have. A screen that changed something itself need not wait for it: `again()` of useLoad.
  */
 export function useChanges(told, follows = []) {
   useEffect(() => {

@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { get } from "./api.js";
 import { useChanges } from "./live.js";
+import { Weighed } from "./weighed.js";
 
 const PAUSE_MS = 1000;
 const PAUSE_ONE_MS = 500; // of one SKU: what is sold twice in a second is right within that second
@@ -41,19 +42,20 @@ export const readInTurn = (path) => inTurn(() => get(path));
 /**
  * Reads a path; null reads nothing. Returns {data, error, loading, again}.
  *
- * `live`: read again when something changes: true for any SKU, a SKU for that one; `pause`: but not sooner than so many
- * milliseconds after the last time. `every`: read again after so many, too. What is shown stays until something newer
- * has come.
+ * `live`: read again when something changes: true for any SKU, a SKU for that one, or what tells from the changes and
+ * the data whether they may change it; see weighed.js. `pause`: but not sooner than so many milliseconds after the last
+ * time. `every`: read again after so many, too. What is shown stays until something newer has come.
  */
 export function useLoad(path, { live = false, every = 0, pause } = {}) {
   const rest = pause ?? (typeof live === "string" ? PAUSE_ONE_MS : PAUSE_MS);
   const [shown, show] = useState({ path: null, data: null, error: null, loading: true });
-  const at = useRef({ abort: null, last: 0, timer: 0, wanted: path });
+  const at = useRef({ abort: null, last: 0, timer: 0, wanted: path, concerns: null, weighed: new Weighed() });
   at.current.wanted = path;
+  at.current.concerns = typeof live === "function" ? live : null;
 
   const read = useCallback(async (unattended = false) => {
     const now = at.current;
-    const asked = now.wanted;
+    const { wanted: asked, concerns, weighed } = now;
     clearTimeout(now.timer);
     now.timer = 0;
     now.abort?.abort();
@@ -63,12 +65,16 @@ export function useLoad(path, { live = false, every = 0, pause } = {}) {
     }
     const { signal } = (now.abort = new AbortController());
     now.last = performance.now();
+    weighed.begin();
     try {
       const data = await inTurn(() => get(asked, { signal, unattended }));
-      if (now.wanted === asked) show({ path: asked, data, error: null, loading: false });
+      if (now.wanted !== asked) return;
+      show({ path: asked, data, error: null, loading: false });
+      if (concerns && weighed.end(data, concerns)) soon();
     } catch (error) {
       if (error.name === "AbortError" || now.wanted !== asked) return;
       show((before) => ({ path: asked, data: before.path === asked ? before.data : null, error, loading: false }));
+      if (concerns && weighed.end(null, concerns)) soon();
     } finally {
       if (now.abort?.signal === signal) now.abort = null;
     }
@@ -100,7 +106,9 @@ export function useLoad(path, { live = false, every = 0, pause } = {}) {
     return () => clearInterval(ticking);
   }, [every]);
   useChanges(({ skus, all }) => {
-    if (live && (all || live === true || skus.has(live))) soon();
+    if (!live) return;
+    const { concerns, weighed } = at.current;
+    if (all || live === true || (concerns ? weighed.changed(skus, concerns) : skus.has(live))) soon();
   }, [live]);
 
   const fits = shown.path === path;

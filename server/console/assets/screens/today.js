@@ -5,11 +5,15 @@ import { Badge, Flags, html, Light, Loaded, Section, Table, Title } from "../lib
 import { to } from "../lib/route.js";
 import { ago, day, number, t, when, words } from "../lib/text.js";
 import { Channels } from "./today/channels.js";
+import { lacking, low, soldOut } from "./today/concerns.js";
 import { Needs } from "./today/needs.js";
 
 const FEW = 20;
-const OFTEN = { live: true, every: 15000, pause: 3000 };
+const SHORT = { live: lacking, every: 15000, pause: 3000 };
+const OUT = { live: soldOut, every: 30000, pause: 5000 };
+const LOW = { live: low, every: 30000, pause: 5000 };
 const SELDOM = { live: true, every: 30000, pause: 10000 };
+const STANDING = { every: 5000 }; // no change of stock tells of it
 
 const count = (rows, next) => (next ? null : rows.length);
 
@@ -107,11 +111,11 @@ function Books({ books }) {
 }
 
 export default function Today({ may }) {
-  const short = useLoad(`/v1/shortages?limit=${FEW}`, OFTEN);
-  const channels = useLoad("/v1/channels", { every: 5000 });
-  const inbox = useLoad(`/v1/inbox?limit=${FEW}`, OFTEN);
-  const out = useLoad(`/v1/skus?state=out&sort=-changed&limit=${FEW}`, SELDOM);
-  const low = useLoad(`/v1/skus?state=low&limit=${FEW}`, SELDOM);
+  const short = useLoad(`/v1/shortages?limit=${FEW}`, SHORT);
+  const channels = useLoad("/v1/channels", STANDING);
+  const inbox = useLoad(`/v1/inbox?limit=${FEW}`, STANDING);
+  const out = useLoad(`/v1/skus?state=out&sort=-changed&limit=${FEW}`, OUT);
+  const few = useLoad(`/v1/skus?state=low&limit=${FEW}`, LOW);
   const due = useLoad("/v1/today", SELDOM);
   return html`<${Title}>${t("today.title")}<//>
     <${Needs} reads=${{ short, channels, inbox, out, due }} />
@@ -119,7 +123,7 @@ export default function Today({ may }) {
     <${Channels} of=${channels} />
     <${Inbox} of=${inbox} />
     <div class="grid">
-      <${Few} id="low" title=${t("today.low")} of=${low} empty=${t("today.none_low")} />
+      <${Few} id="low" title=${t("today.low")} of=${few} empty=${t("today.none_low")} />
       <${Few} id="out" title=${t("today.out")} of=${out} empty=${t("today.none_out")} />
     </div>
     <${Due} of=${due} may=${may} />`;
