@@ -3,8 +3,9 @@
 import contextlib
 import random
 import shutil
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -87,8 +88,10 @@ class Shop(NamedTuple):
 
 
 @contextlib.contextmanager
-def running(folder: Path, size: Size, report: Report) -> Iterator[Shop]:
+def running(folder: Path, size: Size, report: Report, python: Sequence[str] = (sys.executable,)) -> Iterator[Shop]:
     """Serve the shop, which is filled into ``folder`` first unless an earlier run has done so.
+
+    ``python``: the words in front of ``-m`` that start the server.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def running(folder: Path, size: Size, report: Report) -> Iterator[Shop]:
         channels = Channels(stack.enter_context(process))
         config = configuration(folder, channels.ports, dict.fromkeys(size.names, "webhook"))
         _fill_once(folder, config, size, report)
-        holdfast = start(folder, config, stack, apart=False)
+        holdfast = start(folder, config, stack, apart=False, python=python)
         stack.callback(holdfast.client.close)
         with Caller(holdfast.url) as caller:
             report(f"the index is complete after {wait_for_index(caller, report):.0f} s")

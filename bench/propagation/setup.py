@@ -3,9 +3,10 @@
 import base64
 import contextlib
 import os
+import sys
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -166,11 +167,14 @@ def running(
         yield holdfast, channels
 
 
-def start(folder: Path, config: Path, stack: contextlib.ExitStack, *, apart: bool) -> Holdfast:
-    """Start a server with this configuration, and where asked a publisher apart."""
+def start(
+    folder: Path, config: Path, stack: contextlib.ExitStack, *, apart: bool, python: Sequence[str] = (sys.executable,)
+) -> Holdfast:
+    """Start a server with this configuration, and where asked a publisher apart. ``python``: as of a ServerProcess."""
     common, data_dir = ("--host", "127.0.0.1", "--port", "0", "--config", str(config)), folder / "store"
     role = ("--role", "api" if apart else "all", "--data-dir", str(data_dir))
-    server = stack.enter_context(ServerProcess("server", "serve", *common, *role, log=folder / "server.log"))
+    log = folder / "server.log"
+    server = stack.enter_context(ServerProcess("server", "serve", *common, *role, log=log, python=python))
     if not apart:
         return Holdfast(server, data_dir)
     role = ("--role", "publisher", "--store-url", f"unix://{DataDirectory(data_dir).socket}")

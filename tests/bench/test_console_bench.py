@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from bench.http import console, console_memory, console_page, console_requests, console_reserves
+from bench.http import console, console_asks, console_memory, console_page, console_requests, console_reserves
 from bench.http.console_memory import Kept, Sample
 from bench.http.console_page import Row
 from bench.http.console_shop import Shop, Size, barcode_of, running
@@ -98,3 +98,19 @@ def test_what_grows_is_told_without_the_first_minutes() -> None:
 
     assert kept.slope(lambda each: each.heap_mb) == pytest.approx(1.0)
     assert kept.slope(lambda each: each.nodes) == 0
+
+
+def test_what_today_asks_for_is_counted_and_each_request_is_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console_asks, "LAPSED_S", 0)
+    with console_asks.watched(tmp_path, SMALL, print) as (shop, watch):
+        asked = asyncio.run(console_asks.count(chromium(), shop, 6))
+        found = console_asks.costs(shop, watch, ["/v1/today"], 1, print)
+
+    assert {"/v1/channels", "/v1/inbox?limit=20", "/v1/today"} <= asked.keys()
+    assert asked["/v1/today"].bytes_each > 0
+    today = found["/v1/today"]
+    assert 0 < today.turn_ms <= today.loop_ms
+    assert today.call_ms > 0
+    assert [row[0] for row in console_asks.table(asked, found).rows] == ["/v1/today", console_asks.NOTHING]
