@@ -516,6 +516,23 @@ async def test_what_a_rule_says_is_said_again_where_the_order_has_changed_before
     assert market.said["o", "acknowledge", "{}"] == 1
 
 
+async def test_a_channel_that_calls_a_command_superseded_for_ever_is_asked_ever_less_often(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    market.place("o", {"a": 3})
+    market.overtakes = 1_000_000
+    desk.shipped["o", "La"] = 1
+    desk.parcels_are = [Parcel("T1", "sled")]
+
+    async with running(ship="when_fulfilled"):
+        began_s = time.monotonic()
+        await wait_until(lambda: market.overtakes <= 1_000_000 - 7, "it was said seven times")
+        took_s = time.monotonic() - began_s
+
+    assert took_s > 0.05 + 0.1 + 0.2 + 0.4, "each pause is twice as long as the one before"
+    assert market.line("o", "a").get("shipped", 0) == 0
+
+
 async def test_what_has_left_with_a_tracking_number_is_shipped_there_and_each_parcel_once(
     market: Market, desk: PaperDesk, running: Running
 ) -> None:

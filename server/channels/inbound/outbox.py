@@ -39,6 +39,8 @@ RETRY_MS_MAX: Final = 600_000
 BY_RULE: Final = "rule:"
 """How the names of rules begin, where a command is asked for by itself."""
 _DOUBLINGS_MAX: Final = 10
+_AT_ONCE: Final = 2
+"""So often a command that its order's changes supersede is sent without a pause."""
 SEEN: Final = "a person has seen it there"
 _pack = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Command).decode
@@ -78,12 +80,17 @@ class Outbox:
     def say(self, entry_id: str, command: Command, *, by: str, now_ms: int, since_ms: int = 0) -> None:
         """Have something said, unless it was before; what the order's change has superseded is said anew.
 
+        That happens at once the first time. A channel that answers so again and again is asked ever less often.
+
         ``since_ms``: from when on it may have been said, 0: not before now.
         """
-        if entry_id in self._entries and not self.is_superseded(entry_id):
+        before = self._entries.get(entry_id)
+        if before is not None and before.state != "superseded":
             return
-        name = str(type(command).__struct_config__.tag)
-        entry = OutboxEntry(entry_id, command.order, name, _pack(command), by, "waiting", now_ms, now_ms, now_ms)
+        tries, name = before.tries if before is not None else 0, str(type(command).__struct_config__.tag)
+        due_ms = now_ms + (_pause_ms(tries - _AT_ONCE) if tries >= _AT_ONCE else 0)
+        packed = _pack(command)
+        entry = OutboxEntry(entry_id, command.order, name, packed, by, "waiting", now_ms, now_ms, due_ms, tries=tries)
         self.add(entry, since_ms)
 
     def add(self, entry: OutboxEntry, since_ms: int = 0) -> None:
@@ -187,7 +194,7 @@ class Outbox:
 
     def not_sent(self, entry: OutboxEntry, reason: str, now_ms: int, pause_ms: int = 0) -> None:
         """Note that a command did not leave, or had no effect for certain; it is sent later."""
-        pause_ms = max(pause_ms, min(RETRY_MS_MAX, RETRY_MS * 2 ** min(entry.tries, _DOUBLINGS_MAX)))
+        pause_ms = max(pause_ms, _pause_ms(entry.tries))
         self._change(replace(entry, state="waiting", reason=reason, changed_ms=now_ms, due_ms=now_ms + pause_ms))
 
     def looked(self, entry: OutboxEntry, found: Confirmation, now_ms: int) -> None:
@@ -261,6 +268,10 @@ class Outbox:
             entry = without_words(replace(entry, erased=True))
         self._put(entry)
         self._writes.entry(entry.id, entry)
+
+
+def _pause_ms(tries: int) -> int:
+    return min(RETRY_MS_MAX, RETRY_MS * 2 ** min(tries, _DOUBLINGS_MAX))
 
 
 def _is_readable(entry: OutboxEntry) -> bool:
