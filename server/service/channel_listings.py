@@ -29,7 +29,7 @@ OF_SKU_MAX: Final = 200
 ROUNDS_MAX: Final = 4
 """How often a page looks at some hundred names of the index; it may find few that match, and go on."""
 _Place = tuple[str, str, str]
-"""Where the search for a name goes on: among the keys (k) or the words of SKUs (w), and behind what there."""
+"""Where the search for a name goes on: behind a key (k, "", the key), or among SKUs (w) behind one by a word of it."""
 _decode_place = msgspec.json.Decoder(tuple[Literal["k", "w"], str, str]).decode
 _decode_position = msgspec.json.Decoder(tuple[int]).decode
 
@@ -70,7 +70,7 @@ async def _named(
         raise InvalidError("q", "may not stand beside sku or key, which name a listing exactly")
     if not words(text):
         raise InvalidError("q", "must have a letter or a digit")
-    place: _Place | None = place_in(query.after, _decode_place) if query.after else ("k", squeezed(text), "")
+    place: _Place | None = place_in(query.after, _decode_place) if query.after else ("k", "", "")
     found: dict[str, Standing] = {}
     for _ in range(ROUNDS_MAX):
         if place is None or len(found) >= query.limit:
@@ -89,12 +89,13 @@ async def _along_keys(
     partition, beginning = caller.principal.partition, squeezed(text)
 
     async def look(session: Session) -> list[tuple[str, str, str]]:
-        after = place[1], place[2]
+        # Of the key alone: squeezed, it may be many times as long, and an address takes no such cursor.
+        after = (squeezed(place[2]), place[2]) if place[2] else None
         return await search.listings_with_key(session, partition, settings.name, beginning, after, limit=limit)
 
     rows = await documents_of(caller).look(look)
     stored = await in_time(store_of(caller).listings_of(settings.name, list(dict.fromkeys(row[2] for row in rows))))
-    following = ("k", *rows[-1][:2]) if len(rows) == limit else ("w", search.along_words(_longest(text)).least, "")
+    following = ("k", "", rows[-1][1]) if len(rows) == limit else ("w", search.along_words(_longest(text)).least, "")
     return [each for each in stored if each is not None], following
 
 
@@ -110,7 +111,7 @@ async def _along_words(
         return await search.look(session, partition, along, wanted, (place[1], place[2]), limit=limit)
 
     found = await documents_of(caller).look(look)
-    listings = await _of_skus(caller, settings, [each.sku for each in found.found])
+    listings = await _not_by_key(caller, settings, [each.sku for each in found.found], squeezed(text))
     if found.following is None:
         return listings, None
     tail, sku = found.following
@@ -121,16 +122,21 @@ def _longest(text: str) -> str:
     return max(words(text), key=len)
 
 
-async def _of_skus(caller: Caller, settings: ChannelSettings, skus: list[str]) -> list[Listing]:
-    """Read the listings of SKUs, with the packs and bundles that hold them, each once."""
-    found = await _of_each(caller, settings, skus)
-    return list({each.sku: each for some in found.values() for each in some[: OF_SKU_MAX + 1]}.values())
+async def _not_by_key(
+    caller: Caller, settings: ChannelSettings, skus: Sequence[str], beginning: str
+) -> list[Listing]:
+    """Read the listings of SKUs, with the packs and bundles that hold them, each once.
 
-
-async def _of_each(caller: Caller, settings: ChannelSettings, skus: Sequence[str]) -> dict[str, list[Listing]]:
-    """Read the listings of each of some SKUs, its own first, and behind it the packs and bundles that hold it."""
+    Those are left out whose key begins so: by it they were found before.
+    """
     [on] = await in_time(store_of(caller).on_channels([settings.name], skus))
-    return await _with_packs(caller, settings, skus, on)
+    found = await _with_packs(caller, settings, skus, on)
+    own, _ = on
+    implicit = {sku for sku, listing in zip(skus, own, strict=True) if listing is None}  # the index has no key of it
+    listings = {each.sku: each for some in found.values() for each in some[: OF_SKU_MAX + 1]}
+    return [
+        each for each in listings.values() if each.sku in implicit or not squeezed(each.key).startswith(beginning)
+    ]
 
 
 async def _with_packs(

@@ -110,7 +110,7 @@ class _Finder:
         self._low = low
         self._documents = documents_of(caller)
         self._along = _along(query, wanted, low)
-        self._after = _place(query.after, self._along) if query.after else None
+        self._after = _place(query, self._along) if query.after else None
 
     @classmethod
     async def of(cls, caller: Caller, query: SkusQuery) -> "_Finder":
@@ -144,15 +144,20 @@ class _Finder:
         """Find the SKUs of this page, and where the next one begins."""
         found: dict[str, FoundSku] = {}
         after, limit = self._after, self._query.limit
-        if self._query.q is not None and after is None:
-            found = await self._meant(self._query.q)
-            after = (self._along.least, "")  # where they begin
+        # Read for each page: who is meant stands before all others, and not among them again.
+        meant = await self._meant(self._query.q) if self._query.q is not None else {}
+        if self._query.q is not None and (after is None or len(after) == 1):
+            first = after[0] if after is not None else 0
+            found = dict(list(meant.items())[first : first + limit])
+            if first + limit < len(meant):
+                return list(found.values()), next_of((first + limit,))
+            after = (self._along.least, "")  # where the others begin
         for _ in range(ROUNDS_MAX):
             if after is not None and len(found) >= limit:
                 break
             page = await self._look(after, limit - len(found))
             shown, after = await self._shown(page.found, page.following)
-            found |= {each.sku: each for each in shown if each.sku not in found}
+            found |= {each.sku: each for each in shown if each.sku not in meant}
             if after is None:
                 break
         return list(found.values()), "" if after is None else next_of(after)
@@ -224,7 +229,7 @@ class _Finder:
 
         meant = await self._documents.look(look)
         shown, _ = await self._shown([Candidate(sku, ()) for sku in meant], None)
-        return {each.sku: each for each in shown[: self._query.limit]}
+        return {each.sku: each for each in shown}
 
     async def _by_barcode(self, text: str) -> list[str]:
         try:
@@ -275,8 +280,10 @@ def _narrowest(wanted: SkuFilter) -> Along:
     return search.BY_SKU
 
 
-def _place(after: str, along: Along) -> Place:
-    place = place_in(after, _decode_place)
+def _place(query: SkusQuery, along: Along) -> Place:
+    place = place_in(query.after, _decode_place)
+    if query.q is not None and len(place) == 1 and isinstance(place[0], int) and 0 < place[0] < MEANT_MAX:
+        return tuple(place)  # behind so many of those that are meant
     kinds = [int if column in ("available", "changed_ms") else str for column in along.columns]
     is_so = len(place) == len(kinds) and all(isinstance(each, kind) for each, kind in zip(place, kinds, strict=True))
     if not is_so or any(isinstance(each, int) and abs(each) > _INTEGER_MAX for each in place):

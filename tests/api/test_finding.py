@@ -20,7 +20,7 @@ async def found(api: Api, query: str, name: str = "skus", key: str = "sku") -> l
     names, after = list[str](), ""
     while True:
         page = (await api.get(f"/v1/{name}?{query}&after={after}")).ok()
-        names += [each[key] for each in page[name]]
+        names += [each[key] for each in page[name.rpartition("/")[2]]]
         after = page["next"]
         if not after:
             return names
@@ -205,6 +205,52 @@ async def test_given_no_documents_database_when_searched_then_it_is_said_and_sto
 
 
 # -- listings
+
+
+async def test_given_a_key_that_several_skus_have_when_searched_page_by_page_then_each_comes_once(
+    start_server: Callable[..., Server],
+) -> None:
+    three = TWO + TWO.replace("channels.shop", "channels.third").partition("[channels.all]")[0]
+    async with opened(start_server(toml=three, environment=KEYS, role="all")) as api:
+        for sku in ("X", "Y", "KK-1", "KK-12"):
+            await api.count(sku, 5)
+        for channel, sku in (("shop", "X"), ("third", "KK-1"), ("all", "Y")):
+            (await api.put(f"/v1/channels/{channel}/listings", {"listings": [{"sku": sku, "key": "KK 1"}]})).ok()
+
+        async def is_found() -> bool:
+            return set(await found(api, "q=kk1")) == {"X", "Y", "KK-1", "KK-12"}
+
+        await wait_until(is_found, "all are found")
+        for limit in (1, 2, 3, 4):
+            assert sorted(await found(api, f"q=kk1&limit={limit}")) == ["KK-1", "KK-12", "X", "Y"], limit
+        (await api.get("/v1/skus?q=kk1&after=WzIwXQ")).problem(400, "invalid")
+        (await api.get("/v1/skus?after=WzFd")).problem(400, "invalid")
+
+
+async def test_given_listings_whose_keys_and_skus_match_when_searched_page_by_page_then_each_comes_once(
+    start_server: Callable[..., Server],
+) -> None:
+    async with opened(start_server(toml=TWO, environment=KEYS, role="all")) as api:
+        names = ["TS-1", "TS-2", "other", *(f"ts 9{number}" for number in range(3))]
+        keys = ["TS-1", "ts 2", "ts-3", *("\uac01" * 84 + str(number) for number in range(3))]
+        for sku in names:
+            await api.count(sku, 5)
+        listings = [{"sku": sku, "key": key} for sku, key in zip(names, keys, strict=True)]
+        (await api.put("/v1/channels/shop/listings", {"listings": listings})).ok()
+        (await api.put("/v1/channels/all/listings", {"listings": listings[:3]})).ok()
+        await followed(api)
+
+        async def is_listed() -> bool:
+            return len(await found(api, "q=ts&limit=50", "channels/shop/listings", "key")) == len(keys)
+
+        await wait_until(is_listed, "the keys are found")
+        for limit in (1, 2, 3):
+            assert sorted(await found(api, f"q=ts&limit={limit}", "channels/shop/listings", "key")) == sorted(keys)
+            assert sorted(await found(api, f"q=ts&limit={limit}", "channels/all/listings", "key")) == sorted(
+                [*keys[:3], *names[3:]]
+            )
+            # A letter of Hangul has three when it is taken apart.
+            assert await found(api, f"q=%EA%B0%81&limit={limit}", "channels/shop/listings", "key") == sorted(keys[3:])
 
 
 async def test_given_listings_when_searched_then_keys_and_words_find_them(start_server: Callable[..., Server]) -> None:
