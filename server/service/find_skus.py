@@ -25,6 +25,7 @@ from server.store.connection.timeouts import in_time
 from server.store.documents import finding_search as search
 from server.store.documents.database import Session
 from server.store.documents.finding_search import Along, Candidate, Candidates, Place, SkuFilter
+from server.store.repositories.aliases import current_names
 from server.store.repositories.location_names import read_location_names
 from server.store.repositories.replenishment import ReplenishmentStore
 from server.store.repositories.safety_stock import SafetyStore
@@ -214,8 +215,8 @@ class _Finder:
     # -- what was meant
 
     async def _meant(self, text: str) -> dict[str, FoundSku]:
-        """Find SKUs by a barcode, by a channel's key, and where the name has no match, by a typo in it."""
-        skus = await self._by_barcode(text)
+        """Find SKUs by an old name, a barcode, a channel's key, and where the name has no match, by a typo in it."""
+        skus = [*await self._by_old_name(text.strip()), *await self._by_barcode(text)]
         partition, word = self._caller.principal.partition, squeezed(text)
         channels = [name for name in self._caller.partition.channels if is_channel_name(name)]
         wanted = self._wanted._replace(words=())
@@ -230,6 +231,11 @@ class _Finder:
         meant = await self._documents.look(look)
         shown, _ = await self._shown([Candidate(sku, ()) for sku in meant], None)
         return {each.sku: each for each in shown}
+
+    async def _by_old_name(self, text: str) -> list[str]:
+        parts = self._caller.partition
+        now = (await in_time(current_names(parts.client, parts.keyspace, [text])))[text]
+        return [now] if now != text else []
 
     async def _by_barcode(self, text: str) -> list[str]:
         try:

@@ -13,6 +13,7 @@ from server.store.connection.timeouts import in_time
 from server.store.ledger import slices
 from server.store.repositories import reservations, transfers
 from server.store.repositories.aliases import names_of
+from server.store.repositories.location_names import read_location_names
 from server.store.repositories.named_holders import named_holders
 from server.store.repositories.reservations import Holder
 from server.store.repositories.transfers import InTransit
@@ -53,7 +54,9 @@ async def details(caller: Caller, sku: str, query: StockQuery = _EVERYWHERE) -> 
         return None
     holders, truncated = await _holders(caller, sku, at, found.levels)
     moving = await in_time(transfers.in_transit(client, keyspace, caller.partition.limits, sku))
-    moving = [each for each in moving if at in ("", each.source, each.destination)]
+    if at:
+        places = (await in_time(read_location_names(client, keyspace))).names(at)
+        moving = [each for each in moving if each.source in places or each.destination in places]
     return SkuDetails(found, holders, truncated, moving)
 
 

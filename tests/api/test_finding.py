@@ -63,6 +63,19 @@ async def test_given_stock_when_searched_then_each_spelling_finds_it_with_what_i
     assert (one["held"], one["available"]) == (3, 1), "numbers are of now, however old the index is"
 
 
+async def test_given_a_sku_that_was_renamed_when_its_old_name_is_searched_then_it_comes(counted_api: Api) -> None:
+    await stocked(counted_api)
+    (await counted_api.post("/v1/skus/%C3%87ANTA-38/rename", {"to": "BAG 38"})).ok()
+
+    async def has_moved() -> bool:
+        return await found(counted_api, "q=bag") == ["BAG 38"]
+
+    await wait_until(has_moved, "the index has the new name")
+    assert await found(counted_api, "q=%C3%87ANTA-38&limit=1") == ["BAG 38"]
+    assert await found(counted_api, "q=%20%C3%87ANTA-38%20&location=izmir") == ["BAG 38"]
+    assert await found(counted_api, "q=%C3%87ANTA-38&state=out") == []
+
+
 async def test_given_states_places_and_orders_when_listed_then_those_come(counted_api: Api) -> None:
     await stocked(counted_api)
     assert set(await found(counted_api, "limit=2")) == {*SKUS, "MONTAJ"}

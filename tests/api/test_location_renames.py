@@ -23,6 +23,8 @@ async def test_given_a_basket_when_its_location_is_renamed_then_all_that_is_aske
     first = (await api.post("/v1/reservations", basket)).ok(201)
     (await api.put("/v1/supply/d", {"sku": "S", "quantity": 3, "expected_on": "2030-01-01", "location": "depo"})).ok()
     (await api.put("/v1/replenishment/rules", {"rules": [{"sku": "S", "location": "depo", "reorder_point": 9}]})).ok()
+    sent = {"transfer_id": "t", "from": "main", "to": "depo", "lines": [{"sku": "S", "quantity": 1}]}
+    (await api.post("/v1/transfers", sent)).ok(201)
 
     assert await rename(api, "depo", "hub") == {"location": "depo", "to": "hub", "moved": 1}
 
@@ -37,6 +39,7 @@ async def test_given_a_basket_when_its_location_is_renamed_then_all_that_is_aske
         stock = (await api.get(f"/v1/stock/S?location={name}")).ok()
         assert [each["location"] for each in stock["levels"]] == ["hub"]
         assert [each["reservation_id"] for each in stock["holders"]] == ["b"]
+        assert [each["transfer_id"] for each in stock["in_transit"]] == ["t"]
         location = (await api.get(f"/v1/locations/{name}")).ok()
         assert (location["location"], location["former_names"], location["priority"]) == ("hub", ["depo"], 3)
         assert "renaming" not in location
@@ -45,7 +48,7 @@ async def test_given_a_basket_when_its_location_is_renamed_then_all_that_is_aske
     [rule] = (await api.get("/v1/replenishment/rules")).ok()["rules"]
     assert (rule["sku"], rule["location"]) == ("S", "hub")
     [found] = (await api.get("/v1/replenishment?location=depo")).ok()["proposals"]
-    assert (found["location"], found["incoming"]) == ("hub", 3)
+    assert (found["location"], found["incoming"]) == ("hub", 4)
     same = {"from": "depo", "to": "hub", "lines": [{"sku": "S", "quantity": 1}]}
     (await api.post("/v1/transfers", same)).problem(400, "invalid")
     (await api.put("/v1/locations/depo", {"open": False})).ok()
