@@ -12,7 +12,9 @@ from playwright.async_api import CDPSession, Locator, Page
 
 GAP_S: Final = 0.001
 """Between two keys of a scan. Sending one takes longer, so no key is pressed in the future."""
-CODES: Final = {" ": ("Space", 32, " "), "Enter": ("Enter", 13, "\r")}
+GS: Final = "\x1d"
+"""What a GS1 label has between two elements: scanners press F8 for it."""
+CODES: Final = {" ": ("Space", 32, " "), "Enter": ("Enter", 13, "\r"), "F8": ("F8", 119, "")}
 
 
 async def nothing() -> None:
@@ -25,7 +27,7 @@ async def scan(page: Page, text: str, *, between: Callable[[], Awaitable[object]
     at_s = time.time()
     for key in (*text, "Enter"):
         at_s += GAP_S
-        await _press(hands, key, at_s)
+        await _press(hands, "F8" if key == GS else key, at_s)
         await between()
     await hands.detach()
 
@@ -33,7 +35,7 @@ async def scan(page: Page, text: str, *, between: Callable[[], Awaitable[object]
 async def _press(hands: CDPSession, key: str, at_s: float) -> None:
     code, number, typed = CODES.get(key, ("", 0, key))
     event = {"key": key, "code": code, "windowsVirtualKeyCode": number, "timestamp": at_s}
-    await hands.send("Input.dispatchKeyEvent", {**event, "type": "keyDown", "text": typed})
+    await hands.send("Input.dispatchKeyEvent", {**event, "type": "keyDown" if typed else "rawKeyDown", "text": typed})
     await hands.send("Input.dispatchKeyEvent", {**event, "type": "keyUp"})
 
 

@@ -82,6 +82,31 @@ async def test_a_label_that_is_read_late_takes_nobody_away_from_what_was_scanned
         await expect(page.locator("h1")).to_have_text("Orders")
 
 
+@pytest.mark.parametrize("place", ["main h1", "input[name=scan]", "tbody input[type=number]"])
+async def test_a_label_keeps_what_its_elements_are_parted_by_wherever_it_is_scanned(server: Server, place: str) -> None:
+    async with console(server) as opened:
+        (await opened.api.put("/v1/barcodes", {"barcodes": [{"barcode": "08690000000067", "sku": "CRATED"}]})).ok()
+        await opened.api.count("FIRST", 5)
+        page = await counting(opened, "FIRST")
+        await page.locator(place).focus()
+
+        await opened.scan(f"02086900000000673712{hands.GS}1055")
+
+        await expect(page.locator(".scanned")).to_have_text("CRATED: 12", timeout=SOON_MS)
+        await expect(rows(page)).to_have_count(2)
+
+
+async def test_a_label_that_is_scanned_into_the_search_opens_its_product(server: Server) -> None:
+    async with console(server) as opened:
+        await opened.api.count("CRATED", 5)
+        (await opened.api.put("/v1/barcodes", {"barcodes": [{"barcode": "08690000000067", "sku": "CRATED"}]})).ok()
+        await opened.page.locator("[data-search]").focus()
+
+        await opened.scan(f"010869000000006710L7{hands.GS}21SERIAL")
+
+        await expect(opened.page.locator("h1")).to_have_text("CRATED", timeout=SOON_MS)
+
+
 async def test_what_is_scanned_after_an_unknown_label_is_shown_alone(server: Server) -> None:
     async with console(server, faults=["422"]) as opened:
         await opened.api.count("PLAIN A", 3)

@@ -11,11 +11,24 @@ let typed = "";
 let lastMs = 0;
 let inUse = null; // the field that somebody types into, until they are done with it
 
+const separates = (event) => event.key === "F8" || (event.ctrlKey && event.key === "]");
+
 const types = (element) =>
   element instanceof HTMLElement && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
 
+const TAKES_LABELS = "[data-scan], [data-search]";
+
+/** Writes into a field what a scanner separates a label's parts by: without it, they would be other numbers. */
+function separate(event) {
+  event.preventDefault();
+  const field = event.target;
+  field.setRangeText(GS, field.selectionStart, field.selectionEnd, "end");
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
 function pressed(event) {
   inUse = types(event.target) && event.key !== "Enter" ? event.target : null;
+  if (separates(event) && types(event.target) && event.target.matches(TAKES_LABELS)) separate(event);
   if (types(event.target) || document.querySelector("dialog[open]")) {
     typed = "";
     return;
@@ -29,7 +42,7 @@ function pressed(event) {
     if (scanned.length < LEAST || !scanners.length) return;
     event.preventDefault();
     scanners[scanners.length - 1](scanned);
-  } else if (event.key === "F8" || (event.ctrlKey && event.key === "]")) {
+  } else if (separates(event)) {
     typed += GS;
     event.preventDefault();
   } else if (event.ctrlKey || event.metaKey || event.altKey) {
@@ -75,6 +88,12 @@ export function scanWatch() {
       const scan = isFast && text.length >= SCANNER_LEAST ? { text, before } : null;
       text = "";
       return scan;
+    }
+    if (isFast && text && separates(event)) {
+      event.preventDefault();
+      text += GS;
+      last = event.timeStamp;
+      return null;
     }
     if (event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey) return null;
     if (!isFast) {
