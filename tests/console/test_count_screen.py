@@ -330,6 +330,48 @@ async def test_a_delivery_and_a_transfer_are_received_with_damaged_units(server:
         assert "note 4711" in reasons
 
 
+async def test_what_was_renamed_on_its_way_is_received_once_whatever_its_label_says(server: Server) -> None:
+    async with console(server) as opened:
+        api = opened.api
+        await api.count("CUP-OLD", 9, "depo")
+        await api.count("CUP-OLD", 0, "shop")
+        due = {"sku": "CUP-OLD", "quantity": 3, "expected_on": "2031-01-15", "location": "shop", "reference": "PO-CUP"}
+        (await api.put("/v1/supply/PO-CUP:1", due)).ok()
+        sent = {"from": "depo", "to": "shop", "transfer_id": "T-CUP", "lines": [{"sku": "CUP-OLD", "quantity": 2}]}
+        (await api.post("/v1/transfers", sent)).ok(201)
+        (await api.post("/v1/skus/CUP-OLD/rename", {"to": "CUP-NEW"})).ok()
+        (await api.post("/v1/locations/shop/rename", {"to": "corner"})).ok()
+        await barcode(api, "8690000000999", "CUP-NEW")
+        page = await begin(opened, "Receive", "corner")
+        await expect(page.locator("section").nth(1)).to_contain_text("PO-CUP", timeout=SOON_MS)
+
+        for number, text in enumerate(("CUP-OLD", "CUP-NEW", "8690000000999", "CUP-NEW", "CUP-OLD"), 1):
+            await scan(page, text)
+            await expect(page.locator(".scanned")).to_have_text(f"CUP-NEW: {number}", timeout=SOON_MS)
+        await expect(row(page, "CUP-NEW")).to_contain_text("2 on the transfer from depo", timeout=SOON_MS)
+        await approve(page, "Receive", "note 4712")
+
+        await expect(page.locator(".said")).to_contain_text("2 lines are booked", timeout=SOON_MS)
+        assert (await level(api, "CUP-NEW", "corner"))["on_hand"] == 5
+        assert (await api.get("/v1/supply/PO-CUP:1")).ok()["expected"] == 0
+        assert (await api.get("/v1/transfers/T-CUP")).ok()["state"] == "closed"
+
+
+async def test_old_and_new_labels_of_a_product_are_counted_together(server: Server) -> None:
+    async with console(server) as opened:
+        await opened.api.count("MUG-OLD", 9)
+        (await opened.api.post("/v1/skus/MUG-OLD/rename", {"to": "MUG-NEW"})).ok()
+        page = await begin(opened, "Count")
+
+        for number, text in enumerate(("MUG-OLD", "MUG-NEW", "MUG-OLD"), 1):
+            await scan(page, text)
+            await expect(page.locator(".scanned")).to_have_text(f"MUG-NEW: {number}", timeout=SOON_MS)
+        await approve(page, "Approve the count", "the shelf")
+
+        await expect(page.locator(".said")).to_contain_text("1 line is booked", timeout=SOON_MS)
+        assert (await level(opened.api, "MUG-NEW"))["on_hand"] == 3
+
+
 async def test_a_scan_before_the_deliveries_are_read_is_of_them(server: Server) -> None:
     async with console(server) as opened:
         due = {"sku": "NEVER-SEEN-BEFORE", "quantity": 3, "expected_on": "2031-01-15", "location": "main"}

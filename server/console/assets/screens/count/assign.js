@@ -1,6 +1,9 @@
 // Assigns what has arrived to what was expected: deliveries by their day, then transfers; what is too much to the last
 // delivery of the product. Good units go first, damaged ones last.
 
+/** Whether something that is to come is of a row: it keeps the name that its SKU had when it was announced. */
+export const isOf = ({ sku, names = [sku] }) => (due) => names.includes(due.sku);
+
 /** Returns the pieces of a row: [{from, units, damaged}]; `from` null: nobody expected it. */
 export function assigned(row, { supply, transfers }) {
   const left = { units: row.counted, damaged: row.damaged };
@@ -13,11 +16,11 @@ export function assigned(row, { supply, transfers }) {
     left.damaged -= damaged;
     pieces.push({ from, units, damaged });
   };
-  for (const each of supply.filter(({ sku }) => sku === row.sku)) {
+  for (const each of supply.filter(isOf(row))) {
     take({ kind: "supply", id: each.supply_id, reference: each.reference }, each.expected);
   }
   for (const each of transfers) {
-    for (const line of each.lines.filter(({ sku }) => sku === row.sku)) {
+    for (const line of each.lines.filter(isOf(row))) {
       take({ kind: "transfer", id: each.transfer_id, line: line.line, place: each.from }, line.in_transit);
     }
   }
@@ -36,7 +39,7 @@ export function steps(rows, expected, location, reason, newKey) {
   const arrived = new Map();
   for (const row of rows) {
     for (const { from, units, damaged } of assigned(row, expected)) {
-      const part = { sku: row.sku, counted: units, damaged, isMeant: row.isMeant };
+      const part = { sku: row.sku, names: row.names, counted: units, damaged, isMeant: row.isMeant };
       if (from?.kind === "transfer") arrived.set(from.id, [...(arrived.get(from.id) ?? []), { part, line: from.line }]);
       else moved.push(movement(part, from, location, reason));
     }

@@ -6,8 +6,8 @@ import {
   Badge, Dialog, Failed, html, More, Section, Table, useEffect, useFirst, useRef, useState,
 } from "../../lib/parts.js";
 import { day, number, t } from "../../lib/text.js";
-import { assigned, steps } from "./assign.js";
-import { difference, Drop, isParcel, Leave, Problem, resolve, Scans, Units } from "./scans.js";
+import { assigned, isOf, steps } from "./assign.js";
+import { difference, Drop, isParcel, Leave, named, Problem, resolve, Scans, Units } from "./scans.js";
 import { changeRow, goesOn, setWork, stepKeys, withRows, work } from "./work.js";
 
 const PAGE = 200;
@@ -23,13 +23,24 @@ async function all(path, query, pick) {
   return found;
 }
 
+/** All names of a place: a transfer keeps the one under which it was sent. */
+async function namesOf(location) {
+  const { locations } = await readInTurn("/v1/locations?unregistered=true").catch((error) => {
+    if (error.outcome !== "documents_missing") throw error;
+    return readInTurn("/v1/locations"); // a server without documents knows the registered ones
+  });
+  const names = locations.map((each) => [each.location, ...(each.former_names ?? [])]);
+  return names.find((some) => some.includes(location)) ?? [location];
+}
+
 /** What is still to come to a place: {supply, transfers}. */
 async function expectedAt(location) {
+  const names = await namesOf(location);
   const supply = await all("/v1/supply", { location }, (page) => page.supply);
   const transfers = await all("/v1/transfers", {}, (page) => page.transfers);
   return {
     supply: supply.filter((each) => each.expected > 0).sort((a, b) => (a.expected_on < b.expected_on ? -1 : 1)),
-    transfers: transfers.filter((each) => each.to === location),
+    transfers: transfers.filter((each) => names.includes(each.to)),
   };
 }
 
@@ -56,11 +67,13 @@ function useExpected(location) {
 async function takeParcel(text) {
   const begun = work.now;
   const parcel = await readInTurn(at`/v1/parcels/${text}`);
-  if (!goesOn(begun)) return "";
-  const lines = [
+  const due = [
     ...parcel.supply.map((each) => ({ sku: each.sku, counted: each.expected, damaged: 0 })),
     ...(parcel.transfer?.lines ?? []).map((each) => ({ sku: each.sku, counted: each.in_transit, damaged: 0 })),
   ].filter((each) => each.counted > 0);
+  const lines = [];
+  for (const each of due) lines.push({ ...each, ...await named(each.sku) });
+  if (!goesOn(begun)) return "";
   setWork({ ...work.now, rows: withRows(work.now.rows, lines) });
   return t("count.parcel_taken", { count: lines.length });
 }
@@ -69,10 +82,10 @@ async function takeParcel(text) {
 async function takeOne(text, isDue) {
   if (isParcel(text)) return takeParcel(text);
   const begun = work.now;
-  const { sku, factor } = isDue ? { sku: text, factor: 1 } : await resolve(text);
+  const { sku, names, factor } = isDue ? { ...await named(text), factor: 1 } : await resolve(text);
   if (!goesOn(begun)) return "";
   const row = work.now.rows.find((each) => each.sku === sku) ?? { sku, counted: 0, damaged: 0 };
-  const next = { ...row, counted: row.counted + factor };
+  const next = { ...row, names, counted: row.counted + factor };
   setWork({ ...work.now, rows: [next, ...work.now.rows.filter((each) => each.sku !== sku)] });
   return t("count.scanned", { sku, n: next.counted });
 }
@@ -87,7 +100,7 @@ export function Receiving({ of, who, onLeave }) {
     const due = toCome(await expected.reading.current);
     return takeOne(text, due.some((each) => each.sku === text));
   };
-  const due = (sku) => toCome(expected).filter((each) => each.sku === sku).reduce((sum, each) => sum + each.units, 0);
+  const due = (row) => toCome(expected).filter(isOf(row)).reduce((sum, each) => sum + each.units, 0);
   const columns = [
     { name: "sku", title: t("count.product"), show: (row) =>
       html`<strong>${row.sku}</strong><${Problem} row=${row} />` },
@@ -95,9 +108,9 @@ export function Receiving({ of, who, onLeave }) {
       label=${t("count.units_of", { sku: row.sku })} onChange=${set(row.sku, "counted")} />` },
     { name: "damaged", title: t("count.damaged"), show: (row) => html`<${Units} value=${row.damaged}
       label=${t("count.damaged_of", { sku: row.sku })} onChange=${set(row.sku, "damaged")} />` },
-    { name: "due", title: t("count.due"), show: (row) => html`${number(due(row.sku))} <${Badge}
-      tone=${row.counted + row.damaged === due(row.sku) ? "good" : "warn"}>
-      ${difference(row.counted + row.damaged - due(row.sku))}<//>`, end: true },
+    { name: "due", title: t("count.due"), show: (row) => html`${number(due(row))} <${Badge}
+      tone=${row.counted + row.damaged === due(row) ? "good" : "warn"}>
+      ${difference(row.counted + row.damaged - due(row))}<//>`, end: true },
     { name: "for", title: t("count.booked_on"), show: (row) => html`<ul class="plain">
       ${assigned(row, expected).map((each, i) => html`<li key=${i}>${piece(each)}</li>`)}</ul>` },
     { name: "drop", title: t("count.drop"), says: true, show: (row) => html`<${Drop} sku=${row.sku} />` },
@@ -139,7 +152,7 @@ function toCome({ supply, transfers }) {
 }
 
 function Due({ of, rows }) {
-  const scanned = new Set(rows.map((row) => row.sku));
+  const scanned = new Set(rows.flatMap(({ sku, names = [sku] }) => names));
   const lines = toCome(of);
   const first = useFirst(lines);
   const columns = [

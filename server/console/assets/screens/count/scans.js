@@ -15,16 +15,22 @@ const PARCEL = /^(\]C1)?(\(00\)|00)?\d{18}$/;
 export const isParcel = (text) => PARCEL.test(text);
 const isLabel = (text) => text.length > SKU_MAX || /^[(\]]/.test(text) || text.includes("\u001d");
 
-const known = new Map(); // what was scanned → {sku, factor}: the second scan of a product asks nobody
+const known = new Map(); // what was scanned → {sku, names, factor}: the second scan of a product asks nobody
+
+/** What a SKU is called now, and all its names: an old label has another one than a new label and what is due. */
+export async function named(text) {
+  const { sku, former_names: former = [] } = await readInTurn(at`/v1/skus/${text}`);
+  return { sku, names: [sku, ...former] };
+}
 
 /** Finds what was scanned: a SKU, or the units of one that a barcode or a label stands for. Throws Refused. */
 async function resolved(text) {
   if (!isLabel(text)) {
     const found = await post("/v1/availability/query", { skus: [text], locations: false });
-    if (!found.unknown.length) return { sku: found.availability[0].sku, factor: 1 };
+    if (!found.unknown.length) return { ...await named(text), factor: 1 };
   }
   const { sku, factor } = await readInTurn(at`/v1/barcodes/${text}`);
-  return { sku, factor };
+  return { ...await named(sku), factor };
 }
 
 export async function resolve(text) {
@@ -45,7 +51,7 @@ export async function standing(sku, location) {
 export const forgetScans = () => known.clear();
 
 /** Remembers what a scan stands for, once somebody has said it. */
-const learn = (text, what) => known.set(text, what);
+const learn = async (text, { sku, factor }) => known.set(text, { ...await named(sku), factor });
 
 /** A field for scans, which also takes those that no field takes. `onScan(text)` may take its time. */
 export function Scans({ onScan }) {
@@ -88,8 +94,8 @@ export function Scans({ onScan }) {
       <p>${t("count.not_taken", { text, why: words("frame.outcomes", "unknown_barcode") })}</p>
       <div class="actions"><button type="button" onClick=${() => ask(text)}>${t("count.say_what")}</button>
         <button type="button" onClick=${() => forget(text)}>${t("count.let_be")}</button></div></div>`)}</div>
-    ${asked && html`<${WhatIsIt} text=${asked} onClose=${() => ask("")} onDone=${(text, what) => {
-      learn(text, what);
+    ${asked && html`<${WhatIsIt} text=${asked} onClose=${() => ask("")} onDone=${async (text, what) => {
+      await learn(text, what);
       forget(text);
       take(text);
     }} />`}`;

@@ -15,7 +15,7 @@ export function WhatIsIt({ text, onDone, onClose }) {
       await put("/v1/barcodes", { barcodes: [{ barcode: text, sku, factor }], reason: values.reason || undefined });
       say(t("count.is_known", { text, sku }));
     }
-    onDone(text, { sku, factor });
+    await onDone(text, { sku, factor });
   };
   return html`<${Dialog} title=${t("count.what_is", { text })} reason="maybe" onDone=${done} onClose=${onClose}>
     <p>${t("count.what_is_text")}</p>
