@@ -120,6 +120,20 @@ async def test_given_one_location_when_asked_then_those_of_others_do_not_count(f
     assert await scans(finder.partition.client) == before
 
 
+async def test_given_units_that_moved_meanwhile_when_asked_then_they_stand_for_nobody_elses(finder: Caller) -> None:
+    parts = finder.partition
+    for location in ("main", "izmir"):
+        await ops.moved(finder.ledger, ops.receive("A", 5, location))
+    await ops.changed(finder.ledger, ops.order("not named", ("A", 2, "main")))
+    await ops.changed(finder.ledger, ops.order("moved", ("A", 2, "izmir")))
+
+    found = await named_holders.named_holders(
+        parts.client, parts.keyspace, ["A"], ["moved"], reserved=[("A", "main")], limit=10
+    )
+
+    assert found is None
+
+
 async def test_given_a_renamed_sku_when_asked_then_holders_by_its_old_name_come_too(finder: Caller) -> None:
     parts = finder.partition
     await ops.stocked(finder.ledger, A=9)

@@ -37,7 +37,8 @@ async def named_holders(
     """
     if not reserved or len(reserved) > PLACES_MAX:
         return None
-    places = (await read_location_names(client, keyspace)).names(location) if location else []
+    names = await read_location_names(client, keyspace)
+    places, there = names.names(location) if location else [], {names.current(place) for _, place in reserved}
     asked, fields = ids[:RECORDS_AT_ONCE], [f"{sku}\0{place}" for sku, place in reserved]
     reading = [("HMGET", keyspace.stock, *fields), ("TIME",)]
     if asked:
@@ -50,7 +51,10 @@ async def named_holders(
             continue
         record = _decode(packed)
         # The counters have what is due to lapse, too, until it has lapsed.
-        units += sum(each.held + each.committed for each in holders_of(name, record, skus, places))
+        lines = holders_of(name, record, skus, places)
+        if any(names.current(each.location) not in there for each in lines):
+            return None  # it came there meanwhile, and its units would stand for those of somebody who is not named
+        units += sum(each.held + each.committed for each in lines)
         found += holders_of(name, as_of(record, now_ms), skus, places)
     # A place that is gone was renamed meanwhile.
     is_all = None not in levels and units == sum(map(_reserved, levels))
