@@ -133,13 +133,17 @@ class FindUpkeep:
                 await self._look_through(Keyspace(name))
 
     async def _learn(self) -> None:
-        """Learn the names of all partitions, and in which of them something is still to be read again."""
+        """Learn the names of all partitions, and in which of them something is still to be read again.
+
+        Others may have changed what the database has: a partition that was erased is filled anew if it is used again.
+        """
         now_s = asyncio.get_running_loop().time()
         if now_s - self._learned_s < LEARN_S:
             return
         registered = {name.decode() for name in await command(self._client, "SMEMBERS", PARTITIONS)}
         self._known = sorted(registered.union(self._served()))
         self._index.moved |= await self._documents.look(found_state.moving)
+        self._filled = await self._documents.look(found_state.filled)
         self._learned_s = now_s
 
     def _unfilled(self, filled: set[str]) -> list[str]:

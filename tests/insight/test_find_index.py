@@ -361,3 +361,20 @@ async def test_given_a_database_that_fails_when_it_is_back_then_it_goes_on(
 
 async def _failing(*_: object) -> None:
     raise DocumentsError("it is away")
+
+
+async def test_given_a_partition_that_was_erased_when_it_is_used_again_then_its_index_is_filled_again(
+    finding: Finding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await finding.ledger.run(count("OLD", 3))
+    await finding.settle()
+    await finding.documents.erase_partition(finding.partition)
+    await finding.client.unlink(*finding.ledger.keyspace.transferring)
+    await finding.ledger.run(count("NEW", 3))
+
+    monkeypatch.setattr(find_upkeep, "LEARN_S", 0.0)
+    await finding.settle()
+
+    found = await finding.documents.look(lambda session: found_state.state(session, finding.partition))
+    assert found.is_filled
+    await finding.check()
