@@ -122,9 +122,7 @@ def _longest(text: str) -> str:
     return max(words(text), key=len)
 
 
-async def _not_by_key(
-    caller: Caller, settings: ChannelSettings, skus: Sequence[str], beginning: str
-) -> list[Listing]:
+async def _not_by_key(caller: Caller, settings: ChannelSettings, skus: Sequence[str], beginning: str) -> list[Listing]:
     """Read the listings of SKUs, with the packs and bundles that hold them, each once.
 
     Those are left out whose key begins so: by it they were found before.
@@ -134,9 +132,7 @@ async def _not_by_key(
     own, _ = on
     implicit = {sku for sku, listing in zip(skus, own, strict=True) if listing is None}  # the index has no key of it
     listings = {each.sku: each for some in found.values() for each in some[: OF_SKU_MAX + 1]}
-    return [
-        each for each in listings.values() if each.sku in implicit or not squeezed(each.key).startswith(beginning)
-    ]
+    return [each for each in listings.values() if each.sku in implicit or not squeezed(each.key).startswith(beginning)]
 
 
 async def _with_packs(

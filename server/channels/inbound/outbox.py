@@ -271,7 +271,8 @@ class Outbox:
 
 
 def _pause_ms(tries: int) -> int:
-    return min(RETRY_MS_MAX, RETRY_MS * 2 ** min(tries, _DOUBLINGS_MAX))
+    doublings = max(0, min(tries, _DOUBLINGS_MAX))
+    return min(RETRY_MS_MAX, RETRY_MS << doublings)
 
 
 def _is_readable(entry: OutboxEntry) -> bool:
