@@ -42,6 +42,22 @@ async def test_a_product_is_found_however_it_is_written(server: Server, sought: 
         await expect(opened.page.locator("main")).to_contain_text(SKU, timeout=SOON_MS)
 
 
+async def test_a_page_with_one_of_several_products_opens_none(server: Server) -> None:
+    async with console(server) as opened:
+        for sku in ("SEVERAL-1", "SEVERAL-2"):
+            await opened.api.count(sku, 1)
+            await indexed(opened.api, sku, "main")
+        page = opened.page
+        await page.route("**/v1/skus?q=several", lambda route: route.continue_(url=f"{route.request.url}&limit=1"))
+
+        await page.locator("[data-search]").fill("several")
+        await page.keyboard.press("Enter")
+
+        await expect(page.locator("tbody tr")).to_have_count(1)
+        await page.get_by_role("button", name="Show more", exact=True).click()
+        await expect(page.locator("tbody tr")).to_have_count(2)
+
+
 async def test_a_label_is_scanned(server: Server) -> None:
     async with console(server) as opened:
         await stocked(opened.api, "LABELLED")

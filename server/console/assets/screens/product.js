@@ -32,7 +32,8 @@ function Search({ query }) {
     return () => (gone = true);
   }, [query.q]);
   useEffect(() => {
-    const meant = found.rows.length === 1 ? found.rows[0] : found.rows.find((row) => row.sku === query.q);
+    const isAlone = found.rows.length === 1 && !found.more; // a page of many that were looked at may have one so far
+    const meant = isAlone ? found.rows[0] : found.rows.find((row) => row.sku === query.q);
     if (query.open && meant) go(to("product", [meant.sku]), { replace: true });
   }, [found.data]);
   const narrow = (changed) => go(to("product", [], { q: query.q, state: query.state, ...changed }), { replace: true });
