@@ -1,6 +1,8 @@
 // Begins: who is there, in which language, which screen.
 
-import { html, render, useCallback, useEffect, useErrorBoundary, useLayoutEffect, useState } from "./vendor/htm-preact.js";
+import {
+  html, render, useCallback, useEffect, useErrorBoundary, useLayoutEffect, useState,
+} from "./vendor/htm-preact.js";
 import { api, del, get, Refused, useSession } from "./lib/api.js";
 import "./lib/clicks.js";
 import { isTyping, useScan } from "./lib/keys.js";

@@ -1,7 +1,7 @@
 // Whether changes are worth a read: where very much is sold, few of the changes are of what a list shows.
 
 /**
- * Weighs changes against the newest answer. `concerns(changes, data)` tells whether any of them may change it; `changes`
+ * Weighs changes against the newest answer. `concerns(changes, data)` tells whether any may change it; `changes`
  * has each SKU with its newest availability, as /v1/changes tells it. Where it cannot tell, it says yes.
  */
 export class Weighed {
