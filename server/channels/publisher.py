@@ -33,6 +33,7 @@ from server.channels.running import FAULT_PAUSE_S, apart, first_reason, keep_run
 from server.channels.sources.desk import SourceDesk
 from server.channels.sources.sources import SourcePlan, Sources
 from server.channels.tokens.keepers import Keepers
+from server.channels.turns import full_collections
 from server.channels.webhooks.deliveries import Deliveries
 from server.channels.webhooks.delivery import WebhookPlan
 from server.channels.write_behind import FLUSH_S, ChannelWriteBehind, WriteBehind
@@ -201,12 +202,13 @@ class Publisher:
         log.info("publisher_acts", partition=self._keyspace.partition, owner=self.owner, term=self._lease.token)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lease.keep())
-            reader, write_behind = await self._load()
-            await self._endpoints.open(write_behind, self._lease.token)
-            await self._intakes.open(self.channels, self._lease.token)
-            await self._sources.open(self._lease.token)
-            self._mirrors.open(self.channels, await ChannelStore(self._client, self._keyspace).statuses())
-            gc.freeze()  # what was loaded lives as long as we act
+            with full_collections.put_off():
+                reader, write_behind = await self._load()
+                await self._endpoints.open(write_behind, self._lease.token)
+                await self._intakes.open(self.channels, self._lease.token)
+                await self._sources.open(self._lease.token)
+                self._mirrors.open(self.channels, await ChannelStore(self._client, self._keyspace).statuses())
+                gc.freeze()  # what was loaded lives as long as we act
             self.acting = True
             metrics.PUBLISHER_ACTIVE.inc()
             group.create_task(reader.run())
@@ -242,7 +244,7 @@ class Publisher:
             stock_levels.update(*level)
         for channel in self.channels:
             channel.position = kept.get(channel.name, last_id)
-            channel.state.settle_loaded()
+            await channel.state.settle_loaded()
             if channel.name not in kept:
                 await self._forget_shown(channel)
             await channel.state.changed_all(channel.position)
@@ -287,7 +289,7 @@ class Publisher:
         state = ChannelState(
             catalogue, capabilities=client.capabilities, write_behind=write_behind, clock=self._clock, metrics=metrics
         )
-        state.load(await self._saved_state(name))
+        await state.load(await self._saved_state(name))
         tickets = {ticket.id: ticket async for ticket in self._store.tickets(name)}
         return Sender(
             state,
@@ -379,6 +381,7 @@ class Publisher:
         if self.acting:
             self.acting = False
             metrics.PUBLISHER_ACTIVE.dec()
+            gc.unfreeze()  # what was loaded is garbage from now on
         for channel in self.channels:
             forget_channel(channel.name)
         await self._keepers.close()

@@ -12,6 +12,7 @@ from server.channels.outbound.in_flight import CanSend, InFlight, Value
 from server.channels.outbound.key_owners import KeyOwners
 from server.channels.outbound.pending import PendingKey
 from server.channels.outbound.stock_levels import StockLevels
+from server.channels.turns import in_turns
 from server.channels.write_behind import ChannelWriteBehind
 from server.domain.channels import ChannelRules, Listing, Shown
 from server.domain.components import pieces
@@ -108,12 +109,12 @@ class Catalogue:
         """Return the keys that a SKU has left."""
         return self._left_by.get(sku, ())
 
-    def leave_unowned(self, now_ms: int) -> None:
+    async def leave_unowned(self, now_ms: int) -> None:
         """Find the keys that nobody owns, and forget those that have shown nothing for long.
 
         Until then comparisons look at them, too: a channel may have said yes to the 0 and changed nothing.
         """
-        for key, shown in list(self._shown.items()):
+        async for key, shown in in_turns(list(self._shown.items())):
             if self.owners.owner(key) is not None:
                 continue
             if shown.may_show_units or now_ms - shown.confirmed_ms < LEFT_KEPT_MS:

@@ -4,10 +4,8 @@ No waiting and no requests here: :mod:`server.channels.outbound.sender` sends wh
 :mod:`server.channels.outbound.push_results` reports what came of it.
 """
 
-import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import structlog
 
@@ -22,6 +20,7 @@ from server.channels.outbound.pending import Pending, PendingKey, Queue
 from server.channels.outbound.relisting import Relisting
 from server.channels.outbound.resend_later import ResendLater
 from server.channels.outbound.selection import Selection
+from server.channels.turns import in_turns
 from server.channels.write_behind import ChannelWriteBehind
 from server.domain.channels import ChannelRules, ChannelStatus, DeadLetter, Listing, OpenTicket, Shown
 from server.domain.publishable import sold_pieces
@@ -29,9 +28,6 @@ from server.store.journal.journal import EntryId
 from server.telemetry.channel_metrics import ChannelMetrics
 
 log = structlog.get_logger("holdfast.channel")
-
-_KEYS_AT_A_TIME: Final = 500
-"""Some milliseconds of the event loop, which other channels share."""
 
 
 @dataclass
@@ -89,15 +85,15 @@ class ChannelState:
 
     # -- beginning, and what others may know
 
-    def load(self, saved: SavedState) -> None:
+    async def load(self, saved: SavedState) -> None:
         """Take over what an earlier publisher stored."""
         self._catalogue.load_shown(saved.shown)
         self._dead_letters.load(saved.dead_letters)
-        self._relisting.load(saved.listings)
+        await self._relisting.load(saved.listings)
 
-    def settle_loaded(self) -> None:
+    async def settle_loaded(self) -> None:
         """Put right what changed while nobody published; the stock must be known by now."""
-        self._relisting.settle_loaded()
+        await self._relisting.settle_loaded()
 
     def forget_shown(self) -> list[Shown]:
         """Treat all that the channel shows as unknown, but for keys that nobody owns: return what is known of those."""
@@ -274,9 +270,7 @@ class ChannelState:
 
     async def changed_all(self, entry_id: EntryId, *, forced: bool = False, maybe_applied: bool = False) -> None:
         """Compare every key, yielding to other tasks; ``forced``: all of them become pending."""
-        for number, key in enumerate(self.keys()):
-            if number % _KEYS_AT_A_TIME == 0:
-                await asyncio.sleep(0)
+        async for key in in_turns(self.keys()):
             self.key_changed(key, entry_id, 0, forced=forced, maybe_applied=maybe_applied)
 
     async def use_rules(self, rules: ChannelRules, entry_id: EntryId, *, forced: bool = False) -> None:

@@ -7,6 +7,7 @@ from server.channels.connection.clock import Clock
 from server.channels.outbound.catalogue import Catalogue
 from server.channels.outbound.dead_letters import DeadLetters
 from server.channels.outbound.pending import Pending
+from server.channels.turns import in_turns
 from server.domain.channels import Listing
 
 ROUNDS_MAX: Final = 8
@@ -23,15 +24,21 @@ class Relisting:
         self._dead_letters = dead_letters
         self._clock = clock
 
-    def load(self, listings: Iterable[Listing]) -> None:
+    async def load(self, listings: Iterable[Listing]) -> None:
         """Take over what is stored, before anything is sent."""
+        refused = list[Listing]()
+        async for listing in in_turns(listings):
+            if listing.sku in self._dead_letters:
+                refused.append(listing)
+            else:
+                self._owners.put(listing.sku, listing)
         # Those whose key was taken come last, so that the key stays with its owner.
-        for listing in sorted(listings, key=lambda each: each.sku in self._dead_letters):
+        for listing in refused:
             self._owners.put(listing.sku, listing)
 
-    def settle_loaded(self) -> None:
+    async def settle_loaded(self) -> None:
         """Put right what changed while nobody published; the stock must be known."""
-        self._catalogue.leave_unowned(self._clock.store_ms())
+        await self._catalogue.leave_unowned(self._clock.store_ms())
         for sku in list(self._dead_letters.skus()):
             self._settle_letters(sku)
         for key in list(self._owners.contested()):

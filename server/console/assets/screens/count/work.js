@@ -16,8 +16,8 @@ function read() {
 /**
  * {mode, partition, location, rows, sending, key}; null: nothing. `rows`, the newest scan first, are of one SKU each:
  * {sku, names, counted, damaged, expected, baseline_seq, counted_at}, and where they came back {problem, asks,
- * isMeant}. `sending`: what was approved and is not all answered: {by, steps, notes}, `by` whom; a step is {path, body, key,
- * rows} and may be sent again without a second effect. `key`: of what is sent next.
+ * isMeant}. `sending`: what was approved and is not all answered: {by, steps, notes}, `by` whom; a step is {path,
+ * body, key, rows} and may be sent again without a second effect. `key`: of what is sent next.
  */
 export const work = value(read());
 
