@@ -44,6 +44,20 @@ async def test_a_space_in_a_scan_presses_no_button_that_has_the_focus(server: Se
         await expect(rows(page)).to_have_count(2)
 
 
+async def test_a_scan_that_is_too_short_presses_no_button_that_has_the_focus(server: Server) -> None:
+    async with console(server) as opened:
+        for sku in ("FIRST", "SHORT-SCAN"):
+            await opened.api.count(sku, 5)
+        page = await counting(opened, "FIRST")
+        await page.get_by_role("button", name="Remove FIRST").focus()
+
+        await opened.scan("A12")
+        await opened.scan("SHORT-SCAN")
+
+        await expect(page.locator(".scanned")).to_have_text("SHORT-SCAN: 1", timeout=SOON_MS)
+        await expect(rows(page)).to_have_count(2)
+
+
 async def test_a_space_in_a_scan_presses_no_button_of_a_dialog(server: Server) -> None:
     async with console(server) as opened:
         await opened.api.count("PARCEL", 5)

@@ -39,8 +39,8 @@ function pressed(event) {
   if (event.key === "Enter") {
     const scanned = typed;
     typed = "";
+    if (scanned.trim()) event.preventDefault(); // of a scan that is too short, too, it presses no button
     if (scanned.length < LEAST || !scanners.length) return;
-    event.preventDefault();
     scanners[scanners.length - 1](scanned);
   } else if (separates(event)) {
     typed += GS;
