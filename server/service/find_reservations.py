@@ -15,7 +15,7 @@ from server.schemas.reservations import ListQuery
 from server.service.caller import Caller
 from server.service.checks import check_channel, check_reference, check_sku, check_time_ms
 from server.service.documents import Freshness, documents_of, freshness
-from server.service.pages import next_of, place_in
+from server.service.pages import next_of, place_in, unveiled, veiled
 from server.store.connection.timeouts import in_time
 from server.store.documents import finding_search as search
 from server.store.documents.database import Session
@@ -27,7 +27,9 @@ from server.store.repositories.reservation_records import read_reservations
 LOOKED_AT_MAX: Final = 200
 """Reservations that one page looks at beyond those that it shows; it may find few that match, and go on."""
 _ORDER_REF: Final = "order_ref"
-_decode_place = msgspec.json.Decoder(tuple[Annotated[int, Meta(ge=0, le=2**53)], str]).decode
+_Ms = Annotated[int, Meta(ge=0, le=2**53)]
+_decode_place = msgspec.json.Decoder(tuple[_Ms, str]).decode
+_decode_veiled = msgspec.json.Decoder(tuple[_Ms, str, str]).decode
 
 
 class ReservationsFound(NamedTuple):
@@ -64,7 +66,8 @@ async def find_reservations(caller: Caller, query: ListQuery) -> ReservationsFou
     age, documents, parts = await freshness(caller), documents_of(caller), caller.partition
     partition, wanted = caller.principal.partition, await _filter(caller, query)
     matches = await _Match.of(caller, query)
-    place = place_in(query.after, _decode_place) if query.after else None
+    places = await _Places.of(caller)
+    place = places.read(query.after) if query.after else None
     found: dict[str, Reservation] = {}
     now_ms, looked = await in_time(ChannelStore(parts.client, parts.keyspace).now_ms()), 0
     while True:
@@ -85,7 +88,32 @@ async def find_reservations(caller: Caller, query: ListQuery) -> ReservationsFou
         if len(rows) < limit:
             return ReservationsFound(list(found.items()), "", now_ms, age)
         if len(found) >= query.limit or looked >= LOOKED_AT_MAX + query.limit:
-            return ReservationsFound(list(found.items()), next_of(place), now_ms, age)
+            return ReservationsFound(list(found.items()), places.next_of(place), now_ms, age)
+
+
+class _Places(NamedTuple):
+    """Where pages go on: behind a reservation that was looked at, which who asks may not be allowed to see.
+
+    ``key``: of those who see one channel alone; empty: they see all.
+    """
+
+    key: bytes
+
+    @classmethod
+    async def of(cls, caller: Caller) -> "_Places":
+        principal = caller.principal
+        is_narrow = principal.reach is not None and bool(principal.reach.channel)
+        return cls(await documents_of(caller).customer_key(principal.partition) if is_narrow else b"")
+
+    def read(self, after: str) -> tuple[int, str]:
+        if not self.key:
+            return place_in(after, _decode_place)
+        created_ms, nonce, masked = place_in(after, _decode_veiled)
+        return created_ms, unveiled(nonce, masked, self.key)
+
+    def next_of(self, place: tuple[int, str] | None) -> str:
+        assert place is not None  # noqa: S101  # a page that ends has looked at something
+        return next_of((place[0], *veiled(place[1], self.key)) if self.key else place)
 
 
 async def _filter(caller: Caller, query: ListQuery) -> ReservationFilter:

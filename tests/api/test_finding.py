@@ -1,5 +1,6 @@
 """Find SKUs, listings and reservations over HTTP: what is found is what the store has now."""
 
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -215,6 +216,36 @@ async def test_given_no_documents_database_when_searched_then_it_is_said_and_sto
         (await api.get("/v1/skus?q=a")).problem(409, "documents_missing")
         (await api.get("/v1/reservations?order_ref=a")).problem(409, "documents_missing")
         await api.count("A", 1)
+
+
+async def test_given_a_key_of_one_channel_when_it_pages_then_no_cursor_names_what_is_of_another(
+    start_server: Callable[..., Server],
+) -> None:
+    owner = Key("owner", "p")
+    server = start_server(keys=[owner], figures_interval_s=0.05)
+    async with opened(server, owner) as api:
+        await api.count("A", 1_000)
+        line = {"sku": "A", "quantity": 1}
+        (await api.post("/v1/reservations", {"reservation_id": "mine", "channel": "shop", "lines": [line]})).ok(201)
+        others = [{"reservation_id": f"SECRET-{n}", "channel": "other", "lines": [line]} for n in range(250)]
+        (await api.post("/v1/reservations/batch", {"reservations": others})).ok()
+        made = (await api.post("/v1/keys", {"name": "partner", "scopes": ["read"], "channel": "shop"})).ok(201)
+        await followed(api)
+        headers = {"Authorization": f"Bearer {made['token']}"}
+
+        ids, after, pages = list[str](), "", 0
+        while True:
+            page = (await api.get(f"/v1/reservations?sort=-created&limit=1&after={after}", headers=headers)).ok()
+            ids += [each["reservation_id"] for each in page["reservations"]]
+            after, pages = page["next"], pages + 1
+            assert b"SECRET" not in urlsafe_b64decode(after + "==")
+            if not after:
+                break
+
+        assert (ids, pages > 1) == (["mine"], True)
+        for tampered in ("WzEsImEiXQ", "WzEsInoiLCJ6Il0", "WzEsIjAwIiwiZmYiXQ"):
+            answer = await api.get(f"/v1/reservations?sort=-created&after={tampered}", headers=headers)
+            assert answer.status in (200, 400), answer.raw
 
 
 # -- listings
