@@ -71,6 +71,8 @@ class EventStream:
         Up to where its caller has everything.
     write_timeout_s
         How long its caller may take to read what its connection holds, however little at a time it takes.
+    gather_s
+        How long it rests once its caller has everything: what changes meanwhile comes at once, each SKU one time.
 
     """
 
@@ -83,6 +85,7 @@ class EventStream:
         streams: OpenStreams,
         *,
         write_timeout_s: float,
+        gather_s: float = 0.0,
     ) -> None:
         self._outlet = outlet
         self._fan_out = fan_out
@@ -91,6 +94,9 @@ class EventStream:
         self._skus = place.skus
         self._streams = streams
         self._write_timeout_s = write_timeout_s
+        self._gather_s = gather_s
+        self._rests_until_s = 0.0
+        self._waking: asyncio.TimerHandle | None = None
         self._rewinds = fan_out.rewinds
         self._reads_alone = False
         """It has begun to read alone and is not at the end: what is kept may be older than what it has sent."""
@@ -104,6 +110,9 @@ class EventStream:
         """Take the newest round, or begin to catch up."""
         if self._parked is None or self._has_ended():
             return  # it goes on by itself
+        if self._rest_s():
+            self._wake_after_rest()
+            return
         kept = self._fan_out.kept
         if (
             self._rewinds == self._fan_out.rewinds
@@ -112,6 +121,7 @@ class EventStream:
         ):
             self._outlet.write(kept.newest_of(self._skus) if self._skus else kept.chunk)
             self._position = kept.position
+            self._rest()
         if not self._keeps_up():
             self.wake()
 
@@ -157,10 +167,11 @@ class EventStream:
         """Go on until it is to end, and tell the caller why."""
         while not self._has_ended():
             try:
-                if self._keeps_up():
+                if self._keeps_up() or self._rest_s():
                     await self._park()
                 else:
                     await self._go_on()
+                    self._rest()
             except DamagedEntryError as damaged:
                 await self.reset(parse_entry_id(damaged.entry_id), UNREADABLE)
             except StoreError:
@@ -187,8 +198,27 @@ class EventStream:
             and not self._outlet.is_full()
         )
 
+    def _rest_s(self) -> float:
+        """Return how long it still rests."""
+        return max(0.0, self._rests_until_s - asyncio.get_running_loop().time()) if self._rests_until_s else 0.0
+
+    def _rest(self) -> None:
+        """Rest from now on, unless there is more to be written first."""
+        if self._gather_s and self._keeps_up():
+            self._rests_until_s = asyncio.get_running_loop().time() + self._gather_s
+
+    def _wake_after_rest(self) -> None:
+        if self._waking is None:
+            self._waking = asyncio.get_running_loop().call_later(self._rest_s(), self._has_rested)
+
+    def _has_rested(self) -> None:
+        self._waking, self._rests_until_s = None, 0.0
+        self.wake()
+
     async def _park(self) -> None:
         """Be written to by the fan-out."""
+        if not self._keeps_up():
+            self._wake_after_rest()
         self._parked = asyncio.get_running_loop().create_future()
         try:
             await self._parked
@@ -255,6 +285,8 @@ class EventStream:
 
     def _leave(self) -> None:
         """Say why it ends, and close the connection, at once where nothing can be said."""
+        if self._waking is not None:
+            self._waking.cancel()
         ending = self._place.ending
         if ending is None or not ending.detail or self._outlet.is_full():
             self._outlet.abort()

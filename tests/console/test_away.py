@@ -46,13 +46,13 @@ async def test_what_was_sold_while_the_server_restarted_is_shown(start_server: C
     async with console(server, faults=AWAY) as opened:
         await opened.api.count("SOLD", 5)
         page = await live(opened, "SOLD")
-        await page.route("**/v1/changes", lambda route: route.abort())
+        await page.route("**/v1/changes?*", lambda route: route.abort())
         server.stop()
         await expect(page.locator("header.bar")).to_contain_text("Reconnecting")
         server.start()
         (await opened.api.reserve("SOLD", 1, "meanwhile")).ok(201)
 
-        await page.unroute("**/v1/changes")
+        await page.unroute("**/v1/changes?*")
 
         await expect(page.locator("main .big")).to_have_text("4")
 

@@ -51,9 +51,13 @@ class Caller:
         chance: Random,
         pause_s: float = 0.0,
         breaks_off: float = 0.2,
+        *,
         skus: frozenset[str] = frozenset(),
+        gather_s: float = 0.0,
     ) -> None:
         self.skus = skus
+        self.gather_s = gather_s
+        self.writes = 0
         self.shown: dict[str, int] = {}
         self.ids: list[EntryId] = [position]
         self._versions: dict[str, tuple[int, int]] = {}
@@ -69,6 +73,7 @@ class Caller:
 
     def write(self, chunk: bytes) -> None:
         """Some writes are the last of their connection, and arrive in part."""
+        self.writes += 1
         breaks_off = self._chance.random() < self._breaks_off
         events = _EVENT.findall(chunk)
         self.take(events[: self._chance.randrange(len(events) + 1)] if breaks_off else events)
@@ -105,7 +110,9 @@ class Caller:
         streams = OpenStreams(StreamLimits(1), lambda _: LOCAL)
         reach = Reach(0, skus=self.skus) if self.skus else None
         place = streams.take(msgspec.structs.replace(LOCAL, reach=reach), None)
-        stream = EventStream(self, fan_out, self.ids[-1], place, streams, write_timeout_s=SOON_S)
+        stream = EventStream(
+            self, fan_out, self.ids[-1], place, streams, write_timeout_s=SOON_S, gather_s=self.gather_s
+        )
         self._leave = stream.lost
         async with fan_out.joined(journal_end, stream):
             await stream.run()
@@ -170,6 +177,8 @@ async def test_given_streams_of_every_pace_that_break_off_and_resume_then_each_e
     callers = [Caller(start, chance, pause_s) for pause_s in (0.0, 0.001, 0.01, 0.03, 0.06, 0.1)]
     few = [frozenset({"S1", "S2"}), frozenset({"S3"}), frozenset(f"S{number}" for number in range(10, 20))]
     callers += [Caller(start, chance, pause_s, skus=skus) for pause_s in (0.0, 0.01, 0.06) for skus in few]
+    callers += [Caller(start, chance, pause_s, gather_s=0.02) for pause_s in (0.0, 0.03)]
+    callers += [Caller(start, chance, skus=skus, gather_s=0.02) for skus in few]
 
     async def comes_and_goes(caller: Caller) -> None:
         while True:
@@ -234,6 +243,28 @@ async def test_given_streams_of_every_pace_when_locations_close_and_open_then_ea
     for each in coming:
         each.cancel()
     await asyncio.gather(*coming, return_exceptions=True)
+
+
+async def test_given_a_stream_that_gathers_then_it_has_the_first_change_at_once_and_the_next_ones_together(
+    client: Redis, ledger: Ledger, fan_out: EventFanOut
+) -> None:
+    start, chance = await _end(client, ledger), Random(0)
+    at_once = Caller(start, chance, breaks_off=0)
+    gathering = Caller(start, chance, breaks_off=0, gather_s=2.0)
+    following = [asyncio.create_task(each.connect(fan_out, start)) for each in (at_once, gathering)]
+
+    await moved(ledger, count("A", 1))
+    await wait_until(lambda: gathering.shown == {"A": 1}, "the first change is there")
+    for number in range(2, 6):
+        await moved(ledger, count("A", number))
+        await moved(ledger, count("B", number))
+    await wait_until(lambda: gathering.shown == {"A": 5, "B": 5}, "the others are there")
+
+    assert gathering.writes < at_once.writes
+    assert len(gathering.ids) == gathering.writes + 1
+    for each in following:
+        each.cancel()
+    await asyncio.gather(*following, return_exceptions=True)
 
 
 async def test_given_a_location_that_closes_when_its_events_come_then_falls_to_zero_are_first_and_the_id_is_last(

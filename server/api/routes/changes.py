@@ -54,6 +54,7 @@ _SESSION_LOOK_S: Final = 1.0
 """How late a stream notices that its person has signed out, in seconds."""
 CHANNELS_MAX: Final = 16
 """Channels of a partition whose streams are open in one process: what changes is read anew for each of them."""
+GATHER_MS_MAX: Final = 5_000
 _TOO_MANY_CHANNELS: Final = (
     f"Browsers have streams for {CHANNELS_MAX} channels open here, as many as may be. Get a token without a channel, or"
     " try again when some are closed."
@@ -65,10 +66,12 @@ _NOT_THERE: Final = "the journal does not have that entry any more"
 class ChangesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``after``: an event id, ``0`` for all that the journal holds; without it, from now on.
 
+    ``gather_ms``: how long the stream rests after events, so that the next ones come together.
     ``access_token``: a browser's token, which counts where no ``Authorization`` was sent.
     """
 
     after: Annotated[str, Meta(max_length=64)] | None = None
+    gather_ms: Annotated[int, Meta(ge=0, le=GATHER_MS_MAX, description="Milliseconds.")] = 0
     access_token: Annotated[str, Meta(max_length=TEXT_MAX)] | None = None
 
 
@@ -123,7 +126,8 @@ def _while_session(call: Call, place: Place) -> Iterator[None]:
 async def _stream(call: Call, place: Place) -> web.StreamResponse:
     state, keyspace = call.state, call.caller.partition.keyspace
     bounds = await in_time(journal.bounds(state.client, keyspace))
-    place_asked = _place_asked(call)
+    query: ChangesQuery = parse_query(call.request, ChangesQuery)
+    place_asked = header_once(call.request, "Last-Event-ID") or query.after
     after, reset = _start(call, place_asked, bounds)
     end = parse_entry_id(bounds.last_id)
     # Where entries were lost and new ones came since, this one lies before the end, and yet is not there.
@@ -136,7 +140,7 @@ async def _stream(call: Call, place: Place) -> web.StreamResponse:
     # A caller that leaves is how a stream ends, also before it has begun.
     with suppress(ConnectionError), _fan_out(call) as fan_out:
         await _open(call, response, asked if place_asked is None else "")
-        following = _follow(call, response, fan_out, after, place)
+        following = _follow(call, response, fan_out, after, place, gather_s=query.gather_ms / 1000)
         async with fan_out.joined(end, following):
             if reset:
                 await following.reset(after, reset)
@@ -146,11 +150,13 @@ async def _stream(call: Call, place: Place) -> web.StreamResponse:
 
 
 def _follow(
-    call: Call, response: web.StreamResponse, fan_out: EventFanOut, after: EntryId, place: Place
+    call: Call, response: web.StreamResponse, fan_out: EventFanOut, after: EntryId, place: Place, *, gather_s: float
 ) -> EventStream:
     state, connection = call.state, cast("Connection", call.request.protocol)
     outlet = ConnectionOutlet(call.request, response, write_timeout_s=state.write_timeout_s)
-    following = EventStream(outlet, fan_out, after, place, state.streams, write_timeout_s=state.write_timeout_s)
+    following = EventStream(
+        outlet, fan_out, after, place, state.streams, write_timeout_s=state.write_timeout_s, gather_s=gather_s
+    )
     connection.on_lost = following.lost
     return following
 
@@ -168,12 +174,6 @@ def _start(call: Call, asked: str | None, bounds: journal.Bounds) -> tuple[Entry
     if bounds.is_beyond(format_entry_id(after)):
         return last, WENT_BACK
     return (last, _NOT_THAT_FAR) if bounds.is_lost(format_entry_id(after)) else (after, "")
-
-
-def _place_asked(call: Call) -> str | None:
-    """Return the id after which the caller wants to begin; None: from now on."""
-    query: ChangesQuery = parse_query(call.request, ChangesQuery)
-    return header_once(call.request, "Last-Event-ID") or query.after
 
 
 def _response(call: Call) -> web.StreamResponse:

@@ -3,5 +3,7 @@
 /** The query of `GET /v1/changes`. */
 export interface ChangesStreamQuery {
   after?: string | undefined;
+  /** Milliseconds. */
+  gather_ms?: number | undefined;
   access_token?: string | undefined;
 }

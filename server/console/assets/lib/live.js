@@ -5,7 +5,8 @@ import { useEffect } from "../vendor/htm-preact.js";
 import { get } from "./api.js";
 import { value } from "./value.js";
 
-const GATHER_MS = 250;
+const GATHER_MS = 250; // so long the server gathers what changes
+const TOGETHER_MS = 30; // what it has gathered comes at once
 const HIDDEN_MS = 15000;
 const AGAIN_MS = [1000, 2000, 5000, 10000];
 
@@ -31,7 +32,7 @@ function tell(change) {
     all = false;
     gathering = 0;
     for (const each of [...followers]) each(told);
-  }, GATHER_MS);
+  }, TOGETHER_MS);
 }
 
 function close() {
@@ -54,7 +55,7 @@ function later() {
 
 function open() {
   close();
-  source = new EventSource("/v1/changes");
+  source = new EventSource(`/v1/changes?gather_ms=${GATHER_MS}`);
   source.onopen = () => {
     failures = 0;
     state.set("on");
@@ -94,7 +95,7 @@ export function stop() {
 }
 
 /**
- * Calls `told({skus, all})` at most four times a second: which SKUs have changed, each with its newest availability (a
+ * Calls `told({skus, all})` some four times a second at most: which SKUs have changed, each with its newest availability (a
  * Map), and whether any may have. A screen that changed something itself need not wait for it: `again()` of useLoad.
  */
 export function useChanges(told, follows = []) {

@@ -70,7 +70,8 @@ export function useLoad(path, { live = false, every = 0, pause } = {}) {
       const data = await inTurn(() => get(asked, { signal, unattended }));
       if (now.wanted !== asked) return;
       show({ path: asked, data, error: null, loading: false });
-      if (concerns && weighed.end(data, concerns)) soon();
+      const again = concerns && weighed.end(data, concerns);
+      if (again) soon(again === "soon" ? PAUSE_MS : rest);
     } catch (error) {
       if (error.name === "AbortError" || now.wanted !== asked) return;
       show((before) => ({ path: asked, data: before.path === asked ? before.data : null, error, loading: false }));
@@ -80,7 +81,7 @@ export function useLoad(path, { live = false, every = 0, pause } = {}) {
     }
   }, []);
 
-  const soon = useCallback(() => {
+  const soon = useCallback((pause = rest) => {
     const now = at.current;
     if (now.timer || now.wanted === null) return;
     const due = () => {
@@ -88,7 +89,7 @@ export function useLoad(path, { live = false, every = 0, pause } = {}) {
       if (now.abort && performance.now() - now.last < SLOW_MS) now.timer = setTimeout(due, rest);
       else read(true);
     };
-    now.timer = setTimeout(due, Math.max(0, rest - (performance.now() - now.last)));
+    now.timer = setTimeout(due, Math.max(0, pause - (performance.now() - now.last)));
   }, []);
 
   useEffect(() => {

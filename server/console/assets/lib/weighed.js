@@ -9,21 +9,25 @@ export class Weighed {
   #isReading = false;
   #meanwhile = new Map(); // what came while an answer was on its way, and is weighed against that
   #seq = 0;
+  #isBehind = false;
 
   /** Notes that an answer is on its way. */
   begin() {
     this.#isReading = true;
   }
 
-  /** Notes an answer, null where none came. Returns whether it has to be read again. */
+  /** Notes an answer, null where none came. Returns whether it has to be read again: "", "soon" or "later". */
   end(data, concerns) {
     const came = this.#meanwhile;
     this.#data = data;
     this.#isReading = false;
     this.#meanwhile = new Map();
-    if (came.size > 0 && this.changed(came, concerns)) return true;
-    // What an index finds can lack a change that the page knows.
-    return data?.index !== undefined && data.index.seq < this.#seq;
+    const isOld = came.size > 0 && this.changed(came, concerns);
+    const wasBehind = this.#isBehind;
+    // What an index finds can lack a change that the page knows. Mostly it has it a moment later.
+    this.#isBehind = data?.index !== undefined && data.index.seq < this.#seq;
+    if (this.#isBehind && !wasBehind) return "soon";
+    return this.#isBehind || isOld ? "later" : "";
   }
 
   /** Notes changes. Returns whether to read again. */
