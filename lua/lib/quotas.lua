@@ -165,11 +165,16 @@ end
 -- For lib/short_way.lua, whose calls have not begun: nothing here asks what the call knows.
 
 -- Reads what that wants to know of meta, and the counters of one reserve with it. Returns it, what the key's counter is
--- to be, the name of the customer's, and what that is to be; nil behind it where there is no room. Where no customer is
--- named, the two last are the key's.
+-- to be, and where a customer is named the name of its counter and what that is to be; nil behind it where there is no
+-- room.
 function quotas.read_short(meta, quota, customer, units)
   local of_key = quota.counter
-  local of_customer = customer ~= '' and of_key .. '\0' .. customer or of_key
+  if customer == '' then
+    local found = call('HMGET', meta, 'seq', 'places', 'shortage', 'renames', of_key)
+    local now = (found[BEFORE + 1] or 0) + units
+    return found, now <= quota.units_max and whole(now) or nil
+  end
+  local of_customer = of_key .. '\0' .. customer
   local found = call('HMGET', meta, 'seq', 'places', 'shortage', 'renames', of_key, of_customer)
   local now, now_of_each = (found[BEFORE + 1] or 0) + units, (found[BEFORE + 2] or 0) + units
   if now > quota.units_max or now_of_each > quota.customer_units_max then return found end
@@ -177,20 +182,20 @@ function quotas.read_short(meta, quota, customer, units)
   return found, now, of_customer, now_of_each
 end
 
--- What the reserves of a batch count, each of so many values: text of a quota -> {quota, units, customers: customer ->
--- units}. nil where none counts.
+-- What the reserves of a batch count, each of so many values: text of a quota -> customer -> units. nil where none
+-- counts. It asks each reserve as little as can be: nothing else here is done for each.
 function quotas.growths_of(fields, n, values)
-  local growths, last, growth, customers = nil, false, nil, nil
-  for at = 1, n, values do
-    local text = fields[at + Reserve.quota]
+  local growths, last, customers = nil, false, nil
+  for at = 1 + Reserve.quota, n, values do
+    local text = fields[at]
     if text then
       if text ~= last then
-        growths, last = growths or {}, text
-        growth = growths[text] or {quota = quotas.of(text), units = 0, customers = {}}
-        growths[text], customers = growth, growth.customers
+        growths = growths or {}
+        customers = growths[text] or {}
+        growths[text], last = customers, text
       end
-      local units, customer = fields[at + (Reserve.lines + 2)], fields[at + Reserve.customer_ref]
-      growth.units, customers[customer] = growth.units + units, (customers[customer] or 0) + units
+      local customer = fields[at + (Reserve.customer_ref - Reserve.quota)]
+      customers[customer] = (customers[customer] or 0) + fields[at + (Reserve.lines + 2 - Reserve.quota)]
     end
   end
   return growths
@@ -200,14 +205,16 @@ end
 -- since its counter is there once.
 function quotas.growing(growths)
   local names, count, met = {}, 0, {}
-  for _, growth in pairs(growths) do
-    local counter = growth.quota.counter
+  for text, customers in pairs(growths) do
+    local counter = quotas.of(text).counter
     if met[counter] then return nil end
     met[counter], count = true, count + 1
     names[count] = counter
-    for customer in pairs(growth.customers) do
-      count = count + 1
-      names[count] = customer ~= '' and counter .. '\0' .. customer or counter
+    for customer in pairs(customers) do
+      if customer ~= '' then
+        count = count + 1
+        names[count] = counter .. '\0' .. customer
+      end
     end
   end
   return names
@@ -216,21 +223,23 @@ end
 -- The counters as they are to be, {name, units, …}, by the names and what was read of meta, which has them last; nil
 -- where one has no room. All units are above zero: where there is room for the sum, there was for each before.
 function quotas.grown(growths, names, found)
-  local counted, count, at = {}, 1, BEFORE + 1
-  for _, growth in pairs(growths) do
-    local of_key, limit = (found[at] or 0) + growth.units, growth.quota.customer_units_max
-    if of_key > growth.quota.units_max then return nil end
-    counted[count], counted[count + 1] = names[at - BEFORE], whole(of_key)
-    count, at = count + 2, at + 1
-    for customer, units in pairs(growth.customers) do
+  local counted, at = {}, 0
+  for text, customers in pairs(growths) do
+    local quota, total, of_key = quotas.of(text), 0, at + 1
+    at = of_key
+    counted[2 * at - 1], counted[2 * at] = names[at], 0
+    for customer, units in pairs(customers) do
+      total = total + units
       if customer ~= '' then
-        units = (found[at] or 0) + units
-        if units > limit then return nil end
-        counted[count], counted[count + 1] = names[at - BEFORE], whole(units)
-        count = count + 2
+        at = at + 1
+        units = (found[BEFORE + at] or 0) + units
+        if units > quota.customer_units_max then return nil end
+        counted[2 * at - 1], counted[2 * at] = names[at], whole(units)
       end
-      at = at + 1
     end
+    total = (found[BEFORE + of_key] or 0) + total
+    if total > quota.units_max then return nil end
+    counted[2 * of_key] = whole(total)
   end
   return counted
 end

@@ -264,7 +264,8 @@ function short_way(keys, args)
   call(
     'HSET', keys[1], field, stock_record_of(on_hand, held, committed, damaged, quality_control, safety, packed_seq)
   )
-  if counted then call('HSET', meta, 'seq', seq, quota.counter, counted, of_customer, counted_of_each)
+  if of_customer then call('HSET', meta, 'seq', seq, quota.counter, counted, of_customer, counted_of_each)
+  elseif counted then call('HSET', meta, 'seq', seq, quota.counter, counted)
   else call('HSET', meta, 'seq', seq) end
   if not is_order then call('ZADD', keys[5], now_ms + ttl_ms, id) end
   return {FIRST_CHANGED .. record, args[3]}

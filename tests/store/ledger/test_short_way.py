@@ -409,8 +409,19 @@ PLANTED: Final = {
         " or now_of_each > quota.customer_units_max then",
         " then",
     ),
-    "several take more than the quota of their key": ("if of_key > growth.quota.units_max then return nil end", ""),
-    "several take more than the quota of their customer": ("if units > limit then return nil end", ""),
+    "several take more than the quota of their key": ("if total > quota.units_max then return nil end", ""),
+    "several take more than the quota of their customer": (
+        "if units > quota.customer_units_max then return nil end",
+        "",
+    ),
+    "one without a customer takes more than the quota of its key": (
+        "return found, now <= quota.units_max and whole(now) or nil",
+        "return found, whole(now)",
+    ),
+    "one without a customer counts for nothing": (
+        "  elseif counted then call('HSET'",
+        "  elseif false then call('HSET'",
+    ),
     "several count for nothing": ("if counted then call('HSET', keys[9]", "if false then call('HSET', keys[9]"),
     "several count by two quotas of one key": ("if met[counter] then return nil end", ""),
     "several of different quotas end alike": ("if fields[at + Reserve.quota] ~= text then", "if not text then"),
