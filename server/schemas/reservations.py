@@ -145,7 +145,7 @@ def reservation_view(
         record.flags,
         notes,
         left or [],
-        None if record.open is None else _open_view(record, record.open),
+        None if record.open is None or record.open.bound else _open_view(record, record.open),
         [_channel_line(each) for each in record.channel_lines] if record.channel_lines else [],
     )  # fmt: skip
 
@@ -156,8 +156,8 @@ def _channel_line(line: ChannelLine) -> ChannelLineView:
 
 
 def _open_view(record: Reservation, lines: OpenLines) -> OpenView | None:
-    """Show the open lines of which something is reserved; None: there is none."""
-    numbers = [] if lines.bound else [each for each in lines.lines if _is_promised(record.lines[each - 1])]
+    """Show the lines, not bound yet, of which something is reserved; None: there is none."""
+    numbers = [each for each in lines.lines if _is_promised(record.lines[each - 1])]
     return OpenView(numbers, lines.group) if numbers else None
 
 

@@ -107,8 +107,11 @@ class Caller(msgspec.Struct, frozen=True):
     def ledger(self) -> Ledger:
         """The caller's ledger: operations are carried out by its :meth:`~Ledger.run`. Refusals are values."""
         principal, partition = self.principal, self.partition
-        if principal.limits is not None:
-            return partition.limited_ledger_of(principal.key, principal.limits)
+        if (limits := principal.limits) is not None:
+            known = partition.limited_ledgers.get(principal.key)  # asked here, for a call costs more than the question
+            if known is not None and known[0] is limits:
+                return known[1]
+            return partition.limited_ledger_of(principal.key, limits)
         return partition.ledgers.get(principal.key) or partition.ledger_of(principal.key)
 
     def fingerprint(self, *parts: object) -> str:

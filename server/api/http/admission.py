@@ -54,8 +54,10 @@ def admit_key(state: Door, request: web.Request, needs: Needs) -> Principal | No
         raise ProblemError(problem("unauthorized", _ROUTE_WITHOUT if is_token(header) else ""))
     if principal is LOCAL and (reason := why_not_local(request.headers, request.protocol)):
         raise ProblemError(stranger(reason))
-    # For most keys no more is asked than the scope.
-    if not principal.allows(needs.scope, needs.also) or (principal.limits is not None and not principal.may(needs)):
+    # For most keys no more is asked than the scope: of their limits, only a channel closes a route.
+    if not principal.allows(needs.scope, needs.also) or (
+        (limits := principal.limits) is not None and limits.channel and not principal.may(needs)
+    ):
         raise ProblemError(problem("forbidden", why_not(principal, needs)))
     if STORED_NAMES:
         enter(principal.partition)
