@@ -95,8 +95,9 @@ export function stop() {
 }
 
 /**
- * Calls `told({skus, all})` some four times a second at most: which SKUs have changed, each with its newest availability (a
- * Map), and whether any may have. A screen that changed something itself need not wait for it: `again()` of useLoad.
+ * Calls `told({skus, all})` some four times a second at most: which SKUs have changed, each with its newest
+ * availability (a Map), and whether any may have. A screen that changed something itself need not wait for it:
+ * `again()` of useLoad.
  */
 export function useChanges(told, follows = []) {
   useEffect(() => {
