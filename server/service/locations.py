@@ -94,6 +94,8 @@ async def all_locations(caller: Caller) -> Mapping[str, Location]:
 async def unregistered(caller: Caller) -> list[Location]:
     """Read at which locations SKUs are known that were never registered, by name; an index finds them.
 
+    The names of those that were renamed are known without it.
+
     Raises
     ------
     ProblemError
@@ -107,7 +109,8 @@ async def unregistered(caller: Caller) -> list[Location]:
     partition, names = caller.principal.partition, await location_names(caller)
     known = await documents_of(caller).look(lambda session: search.locations(session, partition, LOCATIONS_MAX))
     registered = (await caller.partition.locations.current()).locations
-    return [Location(name) for name in sorted({*map(names.current, known)} - set(registered))]
+    there = {*map(names.current, known), *names.newest.values()}
+    return [Location(name) for name in sorted(there - set(registered))]
 
 
 class Naming(NamedTuple):

@@ -1,29 +1,13 @@
 """How old the index for finding says it is, also where the journal has nothing any more."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import msgspec
-import pytest
-
 from server.service.caller import Caller
 from server.service.documents import documents_of, freshness
 from server.store.documents import followed, found_state
-from server.store.documents.documents import Documents
 from server.store.documents.followed import Move
-from server.store.documents.sqlite import SqliteDatabase
 from server.store.journal import journal
 from server.store.journal.entries import parse_entry_id
 from tests.conftest import now_ms
 from tests.support import operations as ops
-from tests.support.following_process import no_key
-
-
-@pytest.fixture
-async def finder(caller: Caller, tmp_path: Path) -> AsyncIterator[Caller]:
-    documents = Documents(SqliteDatabase(tmp_path / "documents.sqlite3"), no_key)
-    yield Caller(caller.principal, msgspec.structs.replace(caller.partition, documents=documents))
-    await documents.close()
 
 
 async def read_to(finder: Caller, before: str | None, after: str) -> None:

@@ -1,12 +1,9 @@
 """Who has units of a SKU: the history names them, so that not all live reservations are gone through."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from server.domain.history import rows_of
@@ -18,25 +15,14 @@ from server.service.documents import documents_of
 from server.service.shortages import shortages
 from server.service.stock import SkuDetails, details
 from server.store.documents import history
-from server.store.documents.documents import Documents
-from server.store.documents.sqlite import SqliteDatabase
 from server.store.journal import journal
 from server.store.journal.entries import parse_entry_id
 from server.store.maintenance.lacking import recount_lacking
 from server.store.repositories import known_holders, named_holders
 from server.store.repositories.renames import AliasStore
 from tests.support import operations as ops
-from tests.support.following_process import no_key
 
 MANY = 600
-
-
-@pytest.fixture
-async def finder(caller: Caller, tmp_path: Path) -> AsyncIterator[Caller]:
-    """Open a caller with a documents database, whose history is written when a test says so."""
-    documents = Documents(SqliteDatabase(tmp_path / "documents.sqlite3"), no_key)
-    yield Caller(caller.principal, replace(caller.partition, documents=documents))
-    await documents.close()
 
 
 async def follow(finder: Caller) -> None:
