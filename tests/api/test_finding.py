@@ -233,6 +233,10 @@ async def test_given_a_key_of_one_channel_when_it_pages_then_no_cursor_names_wha
         await followed(api)
         headers = {"Authorization": f"Bearer {made['token']}"}
 
+        async def is_known() -> bool:
+            return (await api.get("/v1/reservations?limit=1", headers=headers)).status == 200
+
+        await wait_until(is_known, "the server knows the new key")
         ids, after, pages = list[str](), "", 0
         while True:
             page = (await api.get(f"/v1/reservations?sort=-created&limit=1&after={after}", headers=headers)).ok()
