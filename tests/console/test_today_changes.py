@@ -36,6 +36,7 @@ async def untimed(server: Server) -> AsyncIterator[Console]:
         await opened.show("#/today")
         for part in ("short", "low", "out", "holds"):
             await expect(opened.page.locator(f"#{part}")).to_be_visible()
+        await expect(opened.page.locator("main [aria-busy=true]")).to_have_count(0)
         await expect(opened.page.locator("header.bar")).to_contain_text("Live")
         yield opened
 

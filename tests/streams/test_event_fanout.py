@@ -258,6 +258,7 @@ async def test_given_a_stream_that_gathers_then_it_has_the_first_change_at_once_
     for number in range(2, 6):
         await moved(ledger, count("A", number))
         await moved(ledger, count("B", number))
+        await wait_until(lambda number=number: at_once.shown == {"A": number, "B": number}, "one has each change")  # type: ignore[misc]
     await wait_until(lambda: gathering.shown == {"A": 5, "B": 5}, "the others are there")
 
     assert gathering.writes < at_once.writes
