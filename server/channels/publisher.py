@@ -18,6 +18,7 @@ from server.channels.connection.circuit_breaker import CircuitBreaker
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.connection.http_transport import Transport
+from server.channels.full_collections import full_collections
 from server.channels.inbound.intakes import IntakeParts, Intakes
 from server.channels.inbound.mirrors import MirrorParts, Mirrors
 from server.channels.lease import Lease
@@ -33,7 +34,6 @@ from server.channels.running import FAULT_PAUSE_S, apart, first_reason, keep_run
 from server.channels.sources.desk import SourceDesk
 from server.channels.sources.sources import SourcePlan, Sources
 from server.channels.tokens.keepers import Keepers
-from server.channels.turns import full_collections
 from server.channels.webhooks.deliveries import Deliveries
 from server.channels.webhooks.delivery import WebhookPlan
 from server.channels.write_behind import FLUSH_S, ChannelWriteBehind, WriteBehind

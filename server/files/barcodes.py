@@ -13,13 +13,13 @@ from server.files.name_warnings import name_warnings
 from server.files.preview import LINES_NAMED_MAX, Concern, Difference, Form, Preview, named_lines
 from server.files.reader import BadRow, Cells, Columns, Reading, Row, shown
 from server.files.stock_preview import begun
-from server.files.turns import in_turns
 from server.files.wording import counted
 from server.service.barcodes import registered_as, shortest, to_register
 from server.service.checks import InvalidError, check_sku
 from server.service.scans import Scan
 from server.store.repositories.barcodes import Pack, all_barcodes, put_barcodes
 from server.store.repositories.known_names import unknown_names
+from server.turns import in_turns
 
 _SHORT: Final = re.compile(r"[1-9][0-9]{8,10}", re.ASCII)
 """A spreadsheet that drops zeros leaves none in front."""

@@ -15,11 +15,11 @@ from server.files.file_import import FileImport, Keeper, Key, ReadFile, Tally, T
 from server.files.listings_plan import belongs, check_published, note_unknown, planned
 from server.files.listings_preview import preview_of
 from server.files.reader import BadCellError, BadRow, Cells, Columns, FileError, shown
-from server.files.turns import in_turns
 from server.schemas.channels import ComponentBody, ListingBody
 from server.service.checks import InvalidError
 from server.service.listings import listing_of
 from server.store.repositories.channels import ChannelStore
+from server.turns import in_turns
 
 COLUMNS: Final = Columns(
     ("sku", "key"),

@@ -8,10 +8,10 @@ from server.files.name_warnings import key_warnings, name_warnings
 from server.files.preview import LINES_NAMED_MAX, Concern, Difference, Figures, Form, Preview, named_lines
 from server.files.reader import BadRow
 from server.files.stock_preview import begun
-from server.files.turns import in_turns
 from server.files.wording import counted
 from server.store.repositories.channels import ChannelStore
 from server.store.repositories.known_names import unknown_names
+from server.turns import in_turns
 
 
 def preview_of(channel: str, *, is_new: bool) -> Look[Listing]:

@@ -17,7 +17,6 @@ from server.files.place_keys import counted_before, place_key
 from server.files.preview import Preview
 from server.files.reader import BadCellError, BadRow, Cells, Columns
 from server.files.send_rows import Runs, See, send_rows
-from server.files.turns import in_turns
 from server.schemas.stock import CountMovement, MovementBody
 from server.service.caller import Caller, local_caller
 from server.service.checks import InvalidError
@@ -25,6 +24,7 @@ from server.service.movements import operation_of, scan_of
 from server.service.problems import of_error
 from server.service.scans import Found, Scan, find_scans
 from server.store.repositories.locations import registered_names
+from server.turns import in_turns
 
 COLUMNS: Final = Columns(
     ("kind", "quantity"),

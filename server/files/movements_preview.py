@@ -16,9 +16,9 @@ from server.files.preview import Difference, Figures, Form, Preview
 from server.files.reader import Row
 from server.files.send_rows import Runs, See
 from server.files.stock_preview import OTHERS, Answered, begun, name_new, told
-from server.files.turns import in_turns
 from server.store.repositories.expected_receipts import find_supplies
 from server.store.repositories.stock import read_records
+from server.turns import in_turns
 
 Movements = list[tuple[Row[Any], StockOperation]]
 

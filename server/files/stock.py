@@ -15,11 +15,11 @@ from server.files.preview import Preview
 from server.files.reader import BadCellError, Cells, Columns, Row, shown
 from server.files.send_rows import See, send_rows
 from server.files.stock_preview import look_at_stock
-from server.files.turns import in_turns
 from server.service.checks import check_location, check_sku
 from server.store.connection.connect import StoreClient
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.locations import registered_names
+from server.turns import in_turns
 
 KIND: Final = "stock"
 """What it is remembered by what was said of the columns of counts."""

@@ -10,10 +10,10 @@ from server.files.name_warnings import name_warnings
 from server.files.preview import Difference, Form, Preview
 from server.files.reader import BadRow, Row
 from server.files.send_rows import See, new_name
-from server.files.turns import in_turns
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.known_names import unknown_names
 from server.store.repositories.stock import partition_seq, read_records
+from server.turns import in_turns
 
 T = TypeVar("T")
 

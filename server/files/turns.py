@@ -1,8 +1,7 @@
-"""Long work in short turns: who serves others meanwhile gets the event loop in between."""
+"""Reading in a thread, in short turns: the interpreter serves others meanwhile."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -11,18 +10,8 @@ from server.files.reader import Cells
 
 T = TypeVar("T")
 
-_ITEMS: Final = 250
-"""Of one turn: a few milliseconds."""
 _ROWS: Final = 32
 """Rows of a turn of a thread: a fraction of a millisecond."""
-
-
-async def in_turns(items: Iterable[T]) -> AsyncIterator[T]:
-    """Go through items, and let others have their turn every few milliseconds."""
-    for number, item in enumerate(items, 1):
-        yield item
-        if not number % _ITEMS:
-            await asyncio.sleep(0)
 
 
 def yielding(kind: FileImport[T]) -> FileImport[T]:

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LINES_MAX = 400
 
-LEAVES = frozenset({"server.telemetry"})
+LEAVES = frozenset({"server.telemetry", "server.turns"})
 """Known to everybody above the domain. ``server.config`` is not among them: what it reads is handed on as values."""
 
 _BELOW_APP = frozenset(
@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.domain": frozenset(),
     "server.config": frozenset({"server.domain"}),
     "server.telemetry": frozenset({"server.domain"}),
+    "server.turns": frozenset(),
     "server.store": LEAVES | {"server.domain"},
     "server.store.keys": frozenset({"server.domain"}),
     "server.store.errors": frozenset(),

@@ -12,10 +12,10 @@ from server.channels.outbound.in_flight import CanSend, InFlight, Value
 from server.channels.outbound.key_owners import KeyOwners
 from server.channels.outbound.pending import PendingKey
 from server.channels.outbound.stock_levels import StockLevels
-from server.channels.turns import in_turns
 from server.channels.write_behind import ChannelWriteBehind
 from server.domain.channels import ChannelRules, Listing, Shown
 from server.domain.components import pieces
+from server.turns import in_turns
 
 LEFT_KEPT_MS: Final = 7 * 86_400_000
 """Comparisons are a day apart, and a publisher may be away over a weekend."""

@@ -20,12 +20,12 @@ from server.channels.outbound.pending import Pending, PendingKey, Queue
 from server.channels.outbound.relisting import Relisting
 from server.channels.outbound.resend_later import ResendLater
 from server.channels.outbound.selection import Selection
-from server.channels.turns import in_turns
 from server.channels.write_behind import ChannelWriteBehind
 from server.domain.channels import ChannelRules, ChannelStatus, DeadLetter, Listing, OpenTicket, Shown
 from server.domain.publishable import sold_pieces
 from server.store.journal.journal import EntryId
 from server.telemetry.channel_metrics import ChannelMetrics
+from server.turns import in_turns
 
 log = structlog.get_logger("holdfast.channel")
 

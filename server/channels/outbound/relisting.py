@@ -7,8 +7,8 @@ from server.channels.connection.clock import Clock
 from server.channels.outbound.catalogue import Catalogue
 from server.channels.outbound.dead_letters import DeadLetters
 from server.channels.outbound.pending import Pending
-from server.channels.turns import in_turns
 from server.domain.channels import Listing
+from server.turns import in_turns
 
 ROUNDS_MAX: Final = 8
 """How often listings of further SKUs are read that own a wanted key: they may have left it in a later entry."""

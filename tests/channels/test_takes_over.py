@@ -7,17 +7,18 @@ from typing import Any, Final
 
 from adapters.contract.adapter import Capabilities
 from server.channels.connection.clock import Clock
+from server.channels.full_collections import FullCollections
 from server.channels.outbound.catalogue import Catalogue
 from server.channels.outbound.dead_letters import DeadLetters
 from server.channels.outbound.pending import Pending
 from server.channels.outbound.relisting import Relisting
 from server.channels.outbound.stock_levels import StockLevels
-from server.channels.turns import FullCollections, in_turns
 from server.channels.write_behind import WriteBehind
 from server.domain.channels import ChannelRules, Listing, Shown
 from server.store.connection.connect import StoreClient
 from server.store.keys import Keyspace
 from server.store.repositories.publisher import PublisherStore
+from server.turns import in_turns
 
 ITEMS: Final = 20_000
 ROUNDS_MIN: Final = ITEMS // 1_000

@@ -1,25 +1,12 @@
-"""Loading very much in one process with others: they have turns, and the garbage collector does not stop them all."""
+"""Full garbage collections are put off while very much is loaded: each would stop the whole process for a second."""
 
-import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import Final
 
-_ITEMS_AT_A_TIME: Final = 500
-"""Some milliseconds of the event loop at most."""
 _NEVER: Final = 1_000_000_000
 """Collections of the middle generation before a full one."""
-
-T = TypeVar("T")
-
-
-async def in_turns(items: Iterable[T]) -> AsyncIterator[T]:
-    """Go through items, and let other tasks go on after each few hundred of them."""
-    for number, item in enumerate(items):
-        if number % _ITEMS_AT_A_TIME == 0:
-            await asyncio.sleep(0)
-        yield item
 
 
 class FullCollections:

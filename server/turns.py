@@ -1,0 +1,18 @@
+"""Long work in short turns: what else a process does gets the event loop in between."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+_ITEMS: Final = 250
+"""Of one turn: a few milliseconds."""
+
+
+async def in_turns(items: Iterable[T]) -> AsyncIterator[T]:
+    """Go through items, and let others have their turn every few milliseconds."""
+    for number, item in enumerate(items, 1):
+        yield item
+        if not number % _ITEMS:
+            await asyncio.sleep(0)
