@@ -1,5 +1,6 @@
 """Who changed what, over HTTP and by a command: why it was three last Friday, after a restart, a restore and a trim."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -58,8 +59,15 @@ def path_of(asked: Mapping[str, Any]) -> str:
     return "/v1/history?" + "&".join(f"{name.rstrip('_')}={value}" for name, value in asked.items())
 
 
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+async def between() -> str:
+    """A time after all that was done so far, and before what is done next.
+
+    Times are whole milliseconds. A server that answers within one would put what is done next into the same.
+    """
+    await asyncio.sleep(0.002)
+    at = datetime.now(UTC)
+    await asyncio.sleep(0.002)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 async def test_who_changed_what_is_told_from_the_journals_end_and_from_the_database(server: Server, api: Api) -> None:
@@ -142,7 +150,7 @@ async def test_a_query_that_cannot_be_meant_is_refused(api: Api, query: str) -> 
 
 async def test_a_renamed_sku_keeps_its_history(server: Server, api: Api) -> None:
     (await api.put("/v1/stock/OLD/main", {"on_hand": 5})).ok()
-    at = now()
+    at = await between()
     (await api.post("/v1/skus/OLD/rename", {"to": "NEW"})).ok()
     await followed_to_the_end(server, api.partition)
 
@@ -205,10 +213,10 @@ def because(found: Any) -> tuple[Any, ...]:
 async def test_why_was_it_three(start_server: Callable[..., Server]) -> None:
     server = start_server(keys=[ADMIN])
     async with opened(server, ADMIN) as api:
-        before = now()
+        before = await between()
         (await api.put("/v1/stock/A/main", {"on_hand": 10})).ok()
         await sell(api, "o1", 7, order_ref="1001")
-        friday = now()
+        friday = await between()
         (await api.put("/v1/stock/B/main", {"on_hand": 10})).ok()  # so the backup is known to have all of Friday
     await followed_to_the_end(server)
     backup = server.directory / "backup.sqlite3"
@@ -259,7 +267,7 @@ async def test_why_was_it_three_once_a_backup_was_restored(start_server: Callabl
     async with opened(server, ADMIN) as api:
         (await api.put("/v1/stock/A/main", {"on_hand": 10})).ok()
         await sell(api, "o1", 7, order_ref="1001")
-        friday = now()
+        friday = await between()
         await sell(api, "o2")
     await followed_to_the_end(server)
     expected = (3, True, "order", "1001")
