@@ -62,6 +62,10 @@ PATIENCE: Final = 60
 """Times that a question is asked again while the server is busy."""
 NOTE: Final = "filled.json"
 """In a folder that was filled: with how much."""
+IDLE_SHARE: Final = 0.1
+"""Of a core: less of it is no work, but the looks at what may have come."""
+IDLE_S: Final = 15
+"""For so long; the longest rest within that work is shorter."""
 ALONE: Final = 60
 """Pages of each route whose processor time is counted."""
 PAGES: Final = 3
@@ -122,6 +126,22 @@ def wait_for_channel(caller: Caller, report: Report, *, is_told: bool = True) ->
             report(f"after {took_s:.0f} s: the channel waits for {left:,} quantities")
         time.sleep(1)
     raise click.ClickException(f"the channel still waits after {WAIT_S} s: see the server's log, or take fewer --skus")
+
+
+def wait_for_rest(pids: Sequence[int], report: Report) -> None:
+    """Wait until server and store have done what they do after a start: they look through all that there is."""
+    began_s = said_s = time.monotonic()
+    while time.monotonic() - began_s < WAIT_S:
+        before_s = sum(map(ran_s, pids))
+        time.sleep(IDLE_S)
+        share = (sum(map(ran_s, pids)) - before_s) / IDLE_S
+        if share < IDLE_SHARE:
+            report(f"at rest {time.monotonic() - began_s:.0f} s after the start")
+            return
+        if time.monotonic() - said_s >= 60:  # seconds
+            said_s = time.monotonic()
+            report(f"server and store still take {share:.0%} of a core")
+    raise click.ClickException(f"server and store are busy after {WAIT_S} s: see the server's log")
 
 
 class Asker(threading.Thread):
@@ -273,10 +293,11 @@ def measure(folder: Path, only: Sequence[str], report: Report, rounds: int, load
     with _channel(folder) as settings, _serving(folder, settings) as process, Caller(process.url) as caller:
         wait_for_index(caller, report)
         wait_for_channel(caller, report, is_told=False)
+        pids = [process.pid, int((folder / "store" / "store.pid").read_text("utf-8"))]
+        wait_for_rest(pids, report)
         for number in range(1, rounds + 1):
             came.run(process.url, asked, filled.sold, load)
             report(f"round {number}: orders p99 {came.quiet[-1].p99_us} µs, meanwhile {came.asked[-1].p99_us} µs")
-        pids = [process.pid, int((folder / "store" / "store.pid").read_text("utf-8"))]
         cost = alone(process.url, pids, asked, found)
     table_of(filled, came.found, cost, found).show(Console(width=120))
     for each in [*came.failed, *found.failed]:

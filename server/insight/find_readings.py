@@ -12,7 +12,7 @@ from server.domain.reservation import Reservation
 from server.domain.stock import StockRecord
 from server.store.connection.commands import command, in_a_row
 from server.store.connection.connect import StoreClient
-from server.store.documents.found import FoundBarcode, FoundListing, FoundPlace, FoundReservation
+from server.store.documents.found import FoundBarcode, FoundHolder, FoundListing, FoundPlace, FoundReservation
 from server.store.keys import Keyspace, split_field, stored_text
 from server.store.repositories.barcodes import find_barcodes, page_of_barcodes
 from server.store.repositories.channels import ChannelStore
@@ -154,13 +154,26 @@ async def scan_reservations(
     client: StoreClient, where: str, position: int, key: bytes
 ) -> tuple[int, list[FoundReservation]]:
     """Read a slice of the reservations in a hash, and the position to go on from; errors as above."""
-    following, packed = await command(client, "HSCAN", where, position, "COUNT", SLICE)
-    records = [(stored_text(name), _readable(_decode_reservation, each)) for name, each in packed.items()]
-    return int(following), [
-        found_reservation(name, record, key)
-        for name, record in records
-        if record is not None and not record.is_tombstone
+    following, records = await _scan_records(client, where, position)
+    return following, [
+        found_reservation(name, record, key) for name, record in records.items() if not record.is_tombstone
     ]
+
+
+async def scan_holders(client: StoreClient, keyspace: Keyspace, position: int) -> tuple[int, list[FoundHolder]]:
+    """Read who has units among a slice of the live reservations, and the position to go on from; errors as above."""
+    following, records = await _scan_records(client, keyspace.reservations, position)
+    return following, [
+        FoundHolder(sku, name)
+        for name, record in records.items()
+        for sku in dict.fromkeys(line.sku for line in record.lines if line.held + line.committed)
+    ]
+
+
+async def _scan_records(client: StoreClient, where: str, position: int) -> tuple[int, dict[str, Reservation]]:
+    following, packed = await command(client, "HSCAN", where, position, "COUNT", SLICE)
+    records = {stored_text(name): _readable(_decode_reservation, each) for name, each in packed.items()}
+    return int(following), {name: record for name, record in records.items() if record is not None}
 
 
 async def purged(client: StoreClient, keyspace: Keyspace, names: Sequence[str]) -> list[str]:

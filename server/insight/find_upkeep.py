@@ -49,7 +49,7 @@ SLICES_MAX: Final = 50
 
 Writes = AsyncIterator[Work[None]]
 T = TypeVar("T")
-Row = TypeVar("Row", found.FoundPlace, found.FoundReservation, found.FoundBarcode)
+Row = TypeVar("Row", found.FoundPlace, found.FoundReservation, found.FoundBarcode, found.FoundHolder)
 
 
 class FindUpkeep:
@@ -181,7 +181,9 @@ class FindUpkeep:
             await self._write(work)
 
     async def _all(self, keyspace: Keyspace) -> Writes:
-        for step in (self._stock, self._untracked, self._reservations, self._listings, self._barcodes):
+        for step in (
+            self._stock, self._untracked, self._reservations, self._listings, self._barcodes, self._holders,
+        ):  # fmt: skip
             async for work in step(keyspace):
                 yield work
 
@@ -233,6 +235,10 @@ class FindUpkeep:
     async def _barcodes(self, keyspace: Keyspace) -> Writes:
         async for rows in self._in_order(partial(readings.scan_barcodes, self._client, keyspace)):
             yield _putting(found.put_barcodes, keyspace.partition, rows)
+
+    async def _holders(self, keyspace: Keyspace) -> Writes:
+        async for rows in self._in_order(partial(readings.scan_holders, self._client, keyspace)):
+            yield _putting(found.put_holders, keyspace.partition, rows)
 
     # -- what was closed or opened
 

@@ -61,7 +61,7 @@ async def details(caller: Caller, sku: str, query: StockQuery = _EVERYWHERE) -> 
 
 
 async def _holders(caller: Caller, sku: str, at: str, levels: Sequence[StockLevel]) -> tuple[list[Holder], bool]:
-    """Find the holders among the reservations that the history names; where it lacks some, among all."""
+    """Find the holders among the reservations that the database names; where it lacks some, among all."""
     reserved = [(level.sku, level.location) for level in levels if level.held + level.committed]
     if not reserved:
         return [], False

@@ -2,11 +2,13 @@
 
 import asyncio
 import random
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
@@ -15,6 +17,7 @@ from server.domain.components import Component
 from server.domain.finding import customer_name
 from server.domain.locations import Location
 from server.domain.operations.stock import Bucket
+from server.domain.reservation import Reservation
 from server.insight import find_upkeep
 from server.insight.find_index import FindIndex
 from server.insight.find_upkeep import FindUpkeep
@@ -99,6 +102,17 @@ class Finding:
         for where in (keys.reservations, keys.ended):
             names |= {name.decode() for name in await command(self.client, "HKEYS", where)}
         assert {name for (name,) in self.rows("id", "found_reservations")} == names
+        assert {name for (name,) in self.rows("id", "found_holders")} <= names
+
+    async def holders(self) -> set[tuple[str, str]]:
+        """Return which SKUs live reservations have units of, by SKU and reservation, as the store has it."""
+        records: dict[bytes, bytes] = await command(self.client, "HGETALL", self.ledger.keyspace.reservations)
+        return {
+            (line.sku, name.decode())
+            for name, packed in records.items()
+            for line in msgspec.msgpack.decode(packed, type=Reservation).lines
+            if line.held + line.committed
+        }
 
 
 @pytest.fixture
@@ -302,18 +316,42 @@ async def test_given_barcodes_when_they_are_put_and_change_then_their_skus_find_
     await other.documents.close()
 
 
-async def test_given_an_index_from_before_barcodes_when_it_is_opened_then_it_is_filled_anew(
+async def test_given_reservations_from_before_then_the_index_knows_whose_units_they_are_until_they_are_purged(
     finding: Finding, ledger: Ledger, client: Redis
+) -> None:
+    await Shop(ledger, 10).trade(80)
+    before = await finding.holders()
+    assert before
+
+    await finding.settle()
+    assert finding.rows("sku, id", "found_holders") == before
+
+    # the history has who comes later
+    await ledger.run(order("later", ("TS-1", 1), accept_shortage=True))
+    await finding.settle()
+    assert finding.rows("sku, id", "found_holders") == before
+
+    purged = sorted(name for _, name in before)[::2]
+    await client.hdel(ledger.keyspace.reservations, *purged)
+    await finding.settle()
+    assert finding.rows("sku, id", "found_holders") == {each for each in before if each[1] not in purged}
+
+
+@pytest.mark.parametrize("table", ["found_barcodes", "found_holders"])
+async def test_given_an_index_from_before_something_it_has_now_when_it_is_opened_then_it_is_filled_anew(
+    finding: Finding, ledger: Ledger, client: Redis, table: str
 ) -> None:
     await put_barcodes(client, ledger.keyspace, [("869-1", Pack("A"))], "tester")
     await ledger.run(receive("A", 5))
+    await ledger.run(order("o1", ("A", 2)))
     await finding.settle()
-    with_them = next(n for n, added in enumerate(MIGRATIONS, 1) if any("found_barcodes" in each for each in added))
+    with_it = next(n for n, added in enumerate(MIGRATIONS, 1) if any(table in each for each in added))
     with sqlite3.connect(finding.path) as opened:
-        opened.execute("DROP TABLE found_barcodes")
-        for later in ("orders_by_channel", "found_skus_out_by_change"):
-            opened.execute(f"DROP INDEX {later}")
-        opened.execute("DELETE FROM schema_version WHERE version >= ?", (with_them,))
+        for statement in (each for added in MIGRATIONS[with_it - 1 :] for each in added):
+            what, name = re.match(r"\s*(?:CREATE )?(\w+) (\w+)", statement).groups()  # type: ignore[union-attr]
+            if what != "UPDATE":
+                opened.execute(f"DROP {what} IF EXISTS {name}")  # an index goes with its table
+        opened.execute("DELETE FROM schema_version WHERE version >= ?", (with_it,))
     await finding.documents.close()
 
     finding.begin_anew()
@@ -322,6 +360,7 @@ async def test_given_an_index_from_before_barcodes_when_it_is_opened_then_it_is_
 
     await finding.check()
     assert finding.rows("sku, barcode", "found_barcodes") == {("A", "869-1")}
+    assert finding.rows("sku, id", "found_holders") == {("A", "o1")}
 
 
 async def test_given_orders_when_they_are_made_or_named_later_then_their_numbers_find_them(

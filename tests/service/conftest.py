@@ -14,8 +14,8 @@ from server.store.documents.documents import Documents
 from server.store.documents.sqlite import SqliteDatabase
 from server.store.ledger.batcher import Batcher
 from server.store.lua_library import library
+from server.store.repositories.order_privacy import customer_keys
 from tests.conftest import RETENTION
-from tests.support.following_process import no_key
 from tests.support.stores import StoreProcess
 
 
@@ -31,6 +31,6 @@ async def caller(store: StoreProcess, client: Redis, batcher: Batcher, partition
 @pytest.fixture
 async def finder(caller: Caller, tmp_path: Path) -> AsyncIterator[Caller]:
     """Open a caller with a documents database, whose index and history are written when a test says so."""
-    documents = Documents(SqliteDatabase(tmp_path / "documents.sqlite3"), no_key)
+    documents = Documents(SqliteDatabase(tmp_path / "documents.sqlite3"), customer_keys(caller.partition.client))
     yield Caller(caller.principal, msgspec.structs.replace(caller.partition, documents=documents))
     await documents.close()

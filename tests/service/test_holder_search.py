@@ -1,4 +1,4 @@
-"""Who has units of a SKU: the history names them, so that not all live reservations are gone through."""
+"""Who has units of a SKU: the database names them, so that not all live reservations are gone through."""
 
 import asyncio
 from typing import Any
@@ -7,6 +7,8 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.history import rows_of
+from server.insight.find_index import FindIndex
+from server.insight.find_upkeep import FindUpkeep
 from server.schemas.shortages import ShortageQuery
 from server.schemas.stock import StockQuery
 from server.service import holder_search as module
@@ -41,6 +43,17 @@ async def sold(finder: Caller) -> None:
     await ops.changed(finder.ledger, ops.order("ordered", ("B", 1), ("A", 3), accept_shortage=True))
     await ops.changed(finder.ledger, ops.order("shipped", ("A", 1)))
     await ops.changed(finder.ledger, ops.fulfil("shipped"))
+
+
+async def fill(finder: Caller) -> None:
+    """Fill the index for finding from what the store has."""
+    parts = finder.partition
+    index = FindIndex(parts.client, documents_of(finder).customer_key)
+    names = lambda: [finder.principal.partition]  # noqa: E731  # said once
+    upkeep = FindUpkeep(parts.client, documents_of(finder), index, names, channels=lambda _: [])
+    await upkeep.once()
+    while upkeep._fills:
+        await upkeep.once()
 
 
 async def scans(client: Redis) -> int:
@@ -80,6 +93,28 @@ async def test_given_a_history_that_lacks_the_newest_when_asked_then_they_are_fo
 
     assert names_in(found) == {("held", 2, 0), ("ordered", 0, 3), ("newest", 0, 1)}
     assert not found.truncated
+
+
+async def test_given_holders_older_than_the_history_when_asked_then_the_index_names_them(finder: Caller) -> None:
+    parts = finder.partition
+    await sold(finder)
+    await fill(finder)
+    await parts.client.delete(parts.keyspace.journal)
+    await ops.changed(finder.ledger, ops.order("newest", ("A", 1)))
+    await follow(finder)
+    before = await scans(parts.client)
+
+    found = await stock_of(finder)
+    assert names_in(found) == {("held", 2, 0), ("ordered", 0, 3), ("newest", 0, 1)}
+    assert await scans(parts.client) == before
+
+    await ops.moved(finder.ledger, ops.count("A", 0))
+    await recount_lacking(parts.client, parts.keyspace, parts.limits)
+    known_holders._known.clear()
+    before = await scans(parts.client)
+    [short] = (await shortages(finder, ShortageQuery())).page.shortages
+    assert {line.reservation_id for line in short.lines} == {"held", "ordered", "newest"}
+    assert await scans(parts.client) - before < 5
 
 
 async def test_given_nothing_reserved_when_asked_then_nobody_is_looked_for(finder: Caller) -> None:

@@ -316,6 +316,12 @@ async def barcodes_of(session: Session, partition: str, skus: Sequence[str], aft
 # -- reservations
 
 
+async def holders(session: Session, partition: str, sku: str, limit: int) -> list[str]:
+    """Name reservations that had units of a SKU, under this name, when the index was filled."""
+    one = "SELECT id FROM found_holders WHERE partition = ? AND sku = ? LIMIT ?"
+    return [name for [name] in await session.fetch(one, partition, plain(sku), limit)]
+
+
 class ReservationFilter(NamedTuple):
     """Which reservations are wanted; what is empty does not matter. ``to_ms`` is out."""
 

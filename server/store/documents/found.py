@@ -52,6 +52,13 @@ class FoundReservation(NamedTuple):
     customer: str
 
 
+class FoundHolder(NamedTuple):
+    """A SKU, and a reservation that had units of it when the index was filled, under the name that it gave the SKU."""
+
+    sku: str
+    id: str
+
+
 async def hold(session: Session, partition: str) -> None:
     """Keep others from writing the index of a partition meanwhile."""
     await session.lock(f"found {partition}")
@@ -295,9 +302,17 @@ async def _erased(session: Session, partition: str, rows: Sequence[FoundReservat
     return found
 
 
+async def put_holders(session: Session, partition: str, rows: Sequence[FoundHolder]) -> None:
+    """Write who had units of SKUs. It is written once: the history has whoever comes later."""
+    await hold(session, partition)
+    values = [(partition, plain(each.sku), plain(each.id)) for each in rows]
+    await insert(session, "found_holders (partition, sku, id)", values, " ON CONFLICT DO NOTHING")
+
+
 async def drop_reservations(session: Session, partition: str, ids: Sequence[str]) -> None:
     """Take out reservations that the store has purged."""
     await hold(session, partition)
     for some in parts(ids):
-        one = f"DELETE FROM found_reservations WHERE partition = ? AND id IN ({marks(some)})"
-        await session.execute(one, partition, *some)
+        for table in ("found_reservations", "found_holders"):
+            one = f"DELETE FROM {table} WHERE partition = ? AND id IN ({marks(some)})"
+            await session.execute(one, partition, *some)

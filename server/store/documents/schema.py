@@ -232,6 +232,17 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
           WHERE available <= 0 AND untracked = 0
         """,
     ),
+    (
+        # Who had units before the history began, see found.py. An index that was filled without them is filled anew.
+        """
+        CREATE TABLE found_holders (
+          partition {text} NOT NULL, sku {text} NOT NULL, id {text} NOT NULL,
+          PRIMARY KEY (partition, sku, id)
+        )
+        """,
+        "CREATE INDEX found_holders_by_id ON found_holders (partition, id)",
+        "UPDATE found_state SET seq = 0, filled = 0, epoch = epoch + 1",
+    ),
 )
 """What each version adds to the one before. Never change one that was released: add another."""
 

@@ -50,7 +50,7 @@ SERIALS: Final = {
 }
 """The columns that the database counts up."""
 MADE_ANEW: Final = ("found_skus", "found_places", "found_words", "found_listings", "found_reservations", "found_state",
-                    "found_moved", "found_barcodes")  # fmt: skip
+                    "found_moved", "found_barcodes", "found_holders")  # fmt: skip
 
 _KEYS_MADE_ANEW: Final[Mapping[str, Sequence[str]]] = {
     "found_skus": ("partition", "sku"),
@@ -61,6 +61,7 @@ _KEYS_MADE_ANEW: Final[Mapping[str, Sequence[str]]] = {
     "found_state": ("partition",),
     "found_moved": ("partition", "location"),
     "found_barcodes": ("partition", "sku", "barcode"),
+    "found_holders": ("partition", "sku", "id"),
 }
 _ERASED_AT_ONCE: Final = 1_000
 _OTHERS: Final = tuple(table for table in TABLES if table != "history_partitions")
