@@ -10,9 +10,9 @@ _ITEMS: Final = 250
 """Of one turn: a few milliseconds."""
 
 
-async def in_turns(items: Iterable[T]) -> AsyncIterator[T]:
-    """Go through items, and let others have their turn every few milliseconds."""
+async def in_turns(items: Iterable[T], at_once: int = _ITEMS) -> AsyncIterator[T]:
+    """Go through items, and let others have their turn every few milliseconds: after so many ``at_once``."""
     for number, item in enumerate(items, 1):
         yield item
-        if not number % _ITEMS:
+        if not number % at_once:
             await asyncio.sleep(0)

@@ -1,6 +1,5 @@
 """What is due now: holds that lapse next, and receipts that are to come by a day."""
 
-import asyncio
 from datetime import date
 from heapq import nsmallest
 from typing import Any, Final, NamedTuple
@@ -14,9 +13,6 @@ from server.store.connection.commands import command, in_a_row
 from server.store.connection.scans import scan
 from server.store.keys import Keyspace, stored_text
 from server.store.repositories.location_names import read_location_names
-
-RECEIPTS_AT_A_TIME: Final = 100
-"""So many are decoded before others have a turn of the event loop: some tenths of a millisecond."""
 
 _receipt: Final = msgspec.msgpack.Decoder(ExpectedReceipt).decode
 _reservation: Final = msgspec.msgpack.Decoder(Reservation).decode
@@ -56,11 +52,8 @@ async def lapsing(client: Redis, keyspace: Keyspace, from_ms: int, to_ms: int, l
 async def deliveries_until(client: Redis, keyspace: Keyspace, day: date, limit: int) -> Deliveries:
     """Read the receipts that are expected on or before a day and have not come whole."""
     earliest: list[tuple[str, ExpectedReceipt]] = []
-    total, looked_at, names = 0, 0, await read_location_names(client, keyspace)
+    total, names = 0, await read_location_names(client, keyspace)
     async for supply_id, packed in scan(client, keyspace.supply):
-        looked_at += 1
-        if not looked_at % RECEIPTS_AT_A_TIME:
-            await asyncio.sleep(0)
         receipt = _receipt(packed)
         if not receipt.expected or receipt.expected_on > day:
             continue
