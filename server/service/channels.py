@@ -1,8 +1,6 @@
 """Sales channels: their rules and state, their dead letters, and the commands to their publisher."""
 
-import heapq
-from collections.abc import Mapping
-from operator import itemgetter
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -21,7 +19,7 @@ from server.service.caller import Caller, Partition
 from server.service.channel_states import channel_of, states, store_of
 from server.service.checks import InvalidError, check_location, check_reference, check_sku
 from server.service.known_locations import check_known
-from server.service.pages import next_of, place_in
+from server.service.pages import newest, next_of, place_in
 from server.service.writes import written
 from server.store.connection.timeouts import in_time
 from server.store.repositories.channels import ChannelStore
@@ -218,19 +216,21 @@ async def dead_letters(caller: Caller, channel: str, count: int, after: str = ""
 
 
 async def _newest(store: ChannelStore, channel: str, count: int, behind: _Place | None) -> DeadLettersPage:
-    """Pick the newest behind a place. Little more than ``count`` are in memory at any time."""
-    newest: list[tuple[_Place, DeadLetter]] = []
-    seen = there = 0
-    async for each in store.dead_letters(channel):
-        seen += 1
-        place = (each.last_ms, each.sku, each.field)
-        if behind is None or place < behind:
-            there += 1
-            push = heapq.heappush if len(newest) < count else heapq.heappushpop
-            push(newest, (place, each))
-        if seen == DEAD_LETTERS_LOOKED_AT_MAX:
-            break
-    newest.sort(key=itemgetter(0), reverse=True)
-    following = next_of(newest[-1][0]) if there > len(newest) else ""
-    complete = there == len(newest) and seen < DEAD_LETTERS_LOOKED_AT_MAX
-    return DeadLettersPage([each for _, each in newest], complete, following)
+    page = await newest(_some(store.dead_letters(channel)), _place, behind, count)
+    is_last = page.there == len(page.found)
+    following = "" if is_last else next_of(_place(page.found[-1]))
+    return DeadLettersPage(page.found, is_last and page.looked_at < DEAD_LETTERS_LOOKED_AT_MAX, following)
+
+
+async def _some(letters: AsyncIterator[DeadLetter]) -> AsyncIterator[DeadLetter]:
+    """Go through as many as one page looks at."""
+    looked_at = 0
+    async for each in letters:
+        yield each
+        looked_at += 1
+        if looked_at == DEAD_LETTERS_LOOKED_AT_MAX:
+            return
+
+
+def _place(letter: DeadLetter) -> _Place:
+    return letter.last_ms, letter.sku, letter.field

@@ -1,6 +1,6 @@
 """What people want said to channels about orders, and which orders looked at; the holder of the lease does it."""
 
-import heapq
+from collections.abc import AsyncIterator
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +13,7 @@ from server.service.caller import Caller
 from server.service.channel_states import channel_of, states
 from server.service.checks import InvalidError, check_reference
 from server.service.news import tell
-from server.service.pages import next_of, place_in
+from server.service.pages import newest, next_of, place_in
 from server.service.problems import ProblemError, problem
 from server.store.connection.timeouts import in_time
 from server.store.repositories.intake import IntakeStore
@@ -118,14 +118,16 @@ async def commands(caller: Caller, channel: str, query: OutboxQuery) -> OutboxPa
         check_reference("order", query.order)
     store = _store(caller, channel_of(caller, channel))
 
-    async def found() -> list[OutboxEntry]:
-        return [each async for each in store.outbox() if _is_asked_for(each, query)]
-
     behind = place_in(query.after, _decode_place) if query.after else None
-    matching = [each for each in await in_time(found()) if behind is None or _place(each) < behind]
-    newest = heapq.nlargest(query.limit, matching, key=_place)
-    is_complete = len(newest) == len(matching)
-    return OutboxPage(newest, is_complete, "" if is_complete else next_of(_place(newest[-1])))
+    page = await in_time(newest(_asked_for(store, query), _place, behind, query.limit))
+    is_complete = page.there == len(page.found)
+    return OutboxPage(page.found, is_complete, "" if is_complete else next_of(_place(page.found[-1])))
+
+
+async def _asked_for(store: IntakeStore, query: OutboxQuery) -> AsyncIterator[OutboxEntry]:
+    async for each in store.outbox():
+        if _is_asked_for(each, query):
+            yield each
 
 
 def _place(entry: OutboxEntry) -> tuple[int, str]:

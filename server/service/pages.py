@@ -1,16 +1,19 @@
 """Where a list goes on: each page gives a ``next``, which is the ``after`` of the page behind it."""
 
 import hashlib
+import heapq
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Callable
+from operator import itemgetter
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from server.service.checks import InvalidError
 
 PlaceT = TypeVar("PlaceT")
+RecordT = TypeVar("RecordT")
 
 _NONCE_BYTES: Final = 16
 _SCAN_MAX: Final = 2**64 - 1
@@ -60,6 +63,39 @@ def _masked(text: bytes, key: bytes, nonce: bytes) -> bytes:
 def not_a_next() -> InvalidError:
     """Make the error that no page has given an ``after``."""
     return InvalidError("after", "must be what a page gave as next")
+
+
+class Newest(NamedTuple, Generic[RecordT]):
+    """Some records, the newest first. ``there``: how many are behind the place; ``looked_at``: how many came in all."""
+
+    found: list[RecordT]
+    there: int
+    looked_at: int
+
+
+async def newest(
+    records: AsyncIterator[RecordT],
+    place_of: Callable[[RecordT], tuple[Any, ...]],
+    behind: tuple[Any, ...] | None,
+    limit: int,
+) -> Newest[RecordT]:
+    """Pick the newest of records that come in no order, behind a place. No two may have the same place.
+
+    Little more than ``limit`` are in memory at any time, and there is no long work at the end.
+    """
+    kept, there, looked_at = list[tuple[tuple[Any, ...], RecordT]](), 0, 0
+    async for each in records:
+        looked_at += 1
+        place = place_of(each)
+        if behind is not None and place >= behind:
+            continue
+        there += 1
+        if len(kept) < limit:
+            heapq.heappush(kept, (place, each))
+        elif place > kept[0][0]:
+            heapq.heapreplace(kept, (place, each))
+    kept.sort(key=itemgetter(0), reverse=True)
+    return Newest([each for _, each in kept], there, looked_at)
 
 
 def check_position(position: int) -> int:
