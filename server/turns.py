@@ -7,11 +7,11 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 _ITEMS: Final = 250
-"""Of one turn: a few milliseconds."""
+"""Of one turn, where it is not said otherwise: a few milliseconds."""
 
 
 async def in_turns(items: Iterable[T], at_once: int = _ITEMS) -> AsyncIterator[T]:
-    """Go through items, and let others have their turn every few milliseconds: after so many ``at_once``."""
+    """Go through items, and let others have their turn after each ``at_once``."""
     for number, item in enumerate(items, 1):
         yield item
         if not number % at_once:

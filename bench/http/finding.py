@@ -63,9 +63,9 @@ PATIENCE: Final = 60
 NOTE: Final = "filled.json"
 """In a folder that was filled: with how much."""
 IDLE_SHARE: Final = 0.1
-"""Of a core: less of it is no work, but the looks at what may have come."""
+"""Of a core: a server that takes less has nothing to do."""
 IDLE_S: Final = 15
-"""For so long; the longest rest within that work is shorter."""
+"""Over how long that is measured. What a server does after a start has rests, and the longest is shorter than this."""
 ALONE: Final = 60
 """Pages of each route whose processor time is counted."""
 PAGES: Final = 3
@@ -136,7 +136,7 @@ def wait_for_rest(pids: Sequence[int], report: Report) -> None:
         time.sleep(IDLE_S)
         share = (sum(map(ran_s, pids)) - before_s) / IDLE_S
         if share < IDLE_SHARE:
-            report(f"at rest {time.monotonic() - began_s:.0f} s after the start")
+            report(f"server and store are at rest after {time.monotonic() - began_s:.0f} s more")
             return
         if time.monotonic() - said_s >= 60:  # seconds
             said_s = time.monotonic()

@@ -164,9 +164,10 @@ async def scan_holders(client: StoreClient, keyspace: Keyspace, position: int) -
     """Read who has units among a slice of the live reservations, and the position to go on from; errors as above."""
     following, records = await _scan_records(client, keyspace.reservations, position)
     return following, [
-        FoundHolder(sku, name)
+        FoundHolder(line.sku, line.location, name)
         for name, record in records.items()
-        for sku in dict.fromkeys(line.sku for line in record.lines if line.held + line.committed)
+        for line in record.lines
+        if line.held + line.committed
     ]
 
 

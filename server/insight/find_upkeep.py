@@ -123,6 +123,8 @@ class FindUpkeep:
             self._fills = {name: fill for name, fill in self._fills.items() if name not in stale}
             self._filled = await self._documents.look(found_state.filled)
         await self._learn()
+        for name in self._fills.keys() & self._filled:  # another process was faster
+            del self._fills[name], self._began_at[name]
         for name in self._unfilled(self._filled):
             await self._fill(Keyspace(name), self._filled)
         moved, self._index.moved = self._index.moved, set()

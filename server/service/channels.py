@@ -21,9 +21,13 @@ from server.service.checks import InvalidError, check_location, check_reference,
 from server.service.known_locations import check_known
 from server.service.pages import newest, next_of, place_in
 from server.service.writes import written
-from server.store.connection.timeouts import in_time
+from server.store.connection.timeouts import in_report_time, in_time
 from server.store.repositories.channels import ChannelStore
 
+_TOO_MANY_LETTERS: Final = (
+    "The dead letters take too long to read. Ask again. If that does not help, correct what the channel refuses:"
+    " once it takes a value, the letter is gone."
+)
 DEAD_LETTERS_LOOKED_AT_MAX: Final = 100_000
 """Some tenths of a second of reading. Where there are more, a page holds the newest of as many."""
 
@@ -212,7 +216,7 @@ async def dead_letters(caller: Caller, channel: str, count: int, after: str = ""
     """
     name = channel_of(caller, channel).name
     behind = place_in(after, _decode_place) if after else None
-    return await in_time(_newest(store_of(caller), name, count, behind))
+    return await in_report_time(_newest(store_of(caller), name, count, behind), _TOO_MANY_LETTERS)
 
 
 async def _newest(store: ChannelStore, channel: str, count: int, behind: _Place | None) -> DeadLettersPage:

@@ -66,7 +66,7 @@ def not_a_next() -> InvalidError:
 
 
 class Newest(NamedTuple, Generic[RecordT]):
-    """Some records, the newest first. ``there``: how many are behind the place; ``looked_at``: how many came in all."""
+    """Some records, the newest first. ``there``: how many are behind the place; ``looked_at``: how many came."""
 
     found: list[RecordT]
     there: int

@@ -18,6 +18,7 @@ from server.domain.finding import customer_name
 from server.domain.locations import Location
 from server.domain.operations.stock import Bucket
 from server.domain.reservation import Reservation
+from server.insight import find_readings as readings
 from server.insight import find_upkeep
 from server.insight.find_index import FindIndex
 from server.insight.find_upkeep import FindUpkeep
@@ -43,6 +44,7 @@ from tests.support.operations import adjust, cancel, commit, count, fulfil, orde
 
 SKUS = [f"TS-{n}" for n in range(12)]
 PLACES = ["main", "izmir", "depo"]
+HOLDER = "sku, location, id"
 
 
 class Finding:
@@ -104,11 +106,11 @@ class Finding:
         assert {name for (name,) in self.rows("id", "found_reservations")} == names
         assert {name for (name,) in self.rows("id", "found_holders")} <= names
 
-    async def holders(self) -> set[tuple[str, str]]:
-        """Return which SKUs live reservations have units of, by SKU and reservation, as the store has it."""
+    async def holders(self) -> set[tuple[str, str, str]]:
+        """Return what live reservations have units of, by SKU, location and reservation, as the store has it."""
         records: dict[bytes, bytes] = await command(self.client, "HGETALL", self.ledger.keyspace.reservations)
         return {
-            (line.sku, name.decode())
+            (line.sku, line.location, name.decode())
             for name, packed in records.items()
             for line in msgspec.msgpack.decode(packed, type=Reservation).lines
             if line.held + line.committed
@@ -319,22 +321,73 @@ async def test_given_barcodes_when_they_are_put_and_change_then_their_skus_find_
 async def test_given_reservations_from_before_then_the_index_knows_whose_units_they_are_until_they_are_purged(
     finding: Finding, ledger: Ledger, client: Redis
 ) -> None:
-    await Shop(ledger, 10).trade(80)
+    for sku in ("A", "B", "C"):
+        await ledger.run(receive(sku, 50))
+    for number in range(20):
+        await ledger.run(order(f"o{number}", ("A", 1), ("B", 2), ("A", 1)))
+    await ledger.run(order("a part of it", ("A", 1), ("C", 1)))
+    await ledger.run(fulfil("a part of it", (2, 1)))
+    await ledger.run(order("all of it", ("C", 1)))
+    await ledger.run(fulfil("all of it"))
     before = await finding.holders()
-    assert before
+    assert len(before) == 41
 
     await finding.settle()
-    assert finding.rows("sku, id", "found_holders") == before
+    assert finding.rows(HOLDER, "found_holders") == before
 
     # the history has who comes later
     await ledger.run(order("later", ("TS-1", 1), accept_shortage=True))
     await finding.settle()
-    assert finding.rows("sku, id", "found_holders") == before
+    assert finding.rows(HOLDER, "found_holders") == before
 
-    purged = sorted(name for _, name in before)[::2]
+    purged = sorted({name for *_, name in before})[::2]
     await client.hdel(ledger.keyspace.reservations, *purged)
     await finding.settle()
-    assert finding.rows("sku, id", "found_holders") == {each for each in before if each[1] not in purged}
+    assert finding.rows(HOLDER, "found_holders") == {each for each in before if each[2] not in purged}
+
+
+async def test_given_a_reservation_that_is_purged_while_the_index_is_filled_then_no_row_of_it_stays(
+    finding: Finding, ledger: Ledger, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ledger.run(receive("A", 5))
+    for name in ("stays", "goes"):
+        await ledger.run(order(name, ("A", 1)))
+    other, scan, is_first = Finding(client, ledger, finding.path), readings.scan_holders, True
+
+    async def scan_and_purge(*asked: Any) -> Any:
+        nonlocal is_first
+        answer = await scan(*asked)
+        if is_first:
+            is_first = False
+            await other.settle()
+            await client.hdel(ledger.keyspace.reservations, "goes")
+            await other.settle()
+        return answer
+
+    monkeypatch.setattr(readings, "scan_holders", scan_and_purge)
+    await finding.settle()
+    await other.documents.close()
+
+    assert finding.rows("id", "found_holders") == {("stays",)}
+
+
+async def test_given_an_index_that_another_process_has_filled_then_this_one_does_not_go_on_with_it(
+    finding: Finding, ledger: Ledger, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await Shop(ledger, 10).trade(80)
+    other = Finding(client, ledger, finding.path)
+    with monkeypatch.context() as patched:
+        patched.setattr(find_upkeep, "SLICES_MAX", 1)
+        await finding.upkeep.once()
+    assert finding.upkeep._fills
+    await other.settle()
+    await other.documents.close()
+
+    finding.upkeep._learned_s = -find_upkeep.LEARN_S  # it is time to ask what others have done
+    await finding.upkeep.once()
+
+    assert not finding.upkeep._fills
+    await finding.check()
 
 
 @pytest.mark.parametrize("table", ["found_barcodes", "found_holders"])
@@ -360,7 +413,7 @@ async def test_given_an_index_from_before_something_it_has_now_when_it_is_opened
 
     await finding.check()
     assert finding.rows("sku, barcode", "found_barcodes") == {("A", "869-1")}
-    assert finding.rows("sku, id", "found_holders") == {("A", "o1")}
+    assert finding.rows(HOLDER, "found_holders") == {("A", "main", "o1")}
 
 
 async def test_given_orders_when_they_are_made_or_named_later_then_their_numbers_find_them(

@@ -117,6 +117,52 @@ async def test_given_holders_older_than_the_history_when_asked_then_the_index_na
     assert await scans(parts.client) - before < 5
 
 
+async def test_given_an_old_holder_and_many_newer_orders_when_asked_then_both_are_read(finder: Caller) -> None:
+    parts = finder.partition
+    await ops.stocked(finder.ledger, A=MANY + 9)
+    await ops.changed(finder.ledger, ops.order("old", ("A", 3)))
+    await fill(finder)
+    await parts.client.delete(parts.keyspace.journal)
+    await asyncio.gather(*(ops.changed(finder.ledger, ops.order(f"s{n}", ("A", 1))) for n in range(MANY)))
+    await asyncio.gather(*(ops.changed(finder.ledger, ops.fulfil(f"s{n}")) for n in range(MANY - 1)))
+    await ops.changed(finder.ledger, ops.order("newest", ("A", 1)))
+    await ops.changed(finder.ledger, ops.fulfil(f"s{MANY - 1}"))
+    await follow(finder)
+    before = await scans(parts.client)
+
+    assert names_in(await stock_of(finder)) == {("old", 0, 3), ("newest", 0, 1)}
+    assert await scans(parts.client) == before
+
+
+async def test_given_a_sku_that_is_short_at_many_places_when_asked_then_each_place_has_its_own_names(
+    finder: Caller,
+) -> None:
+    places = [f"shop {n}" for n in range(25)]
+    await asyncio.gather(*(ops.moved(finder.ledger, ops.receive("A", 9, place)) for place in places))
+    await asyncio.gather(*(ops.changed(finder.ledger, ops.order(f"o{place}", ("A", 4, place))) for place in places))
+    await fill(finder)
+
+    search = module.holder_search(finder)
+    assert search is not None
+    assert await search([("A", place) for place in places]) == {("A", place): [f"o{place}"] for place in places}
+    assert set((await search([("A", "")]))["A", ""]) == {f"o{place}" for place in places}
+
+
+async def test_given_a_renamed_sku_and_no_history_when_asked_then_the_index_names_holders_by_its_old_name(
+    finder: Caller,
+) -> None:
+    parts = finder.partition
+    await ops.stocked(finder.ledger, A=9)
+    await ops.changed(finder.ledger, ops.order("old", ("A", 2)))
+    await AliasStore(parts.client, parts.keyspace, parts.limits).rename_sku("A", "NEW", "k", ())
+    await ops.changed(finder.ledger, ops.order("new", ("NEW", 1)))
+    await fill(finder)
+    before = await scans(parts.client)
+
+    assert names_in(await stock_of(finder, "NEW")) == {("old", 0, 2), ("new", 0, 1)}
+    assert await scans(parts.client) == before
+
+
 async def test_given_nothing_reserved_when_asked_then_nobody_is_looked_for(finder: Caller) -> None:
     await sold(finder)
     await ops.moved(finder.ledger, ops.count("C", 4))

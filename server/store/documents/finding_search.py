@@ -316,10 +316,14 @@ async def barcodes_of(session: Session, partition: str, skus: Sequence[str], aft
 # -- reservations
 
 
-async def holders(session: Session, partition: str, sku: str, limit: int) -> list[str]:
-    """Name reservations that had units of a SKU, under this name, when the index was filled."""
-    one = "SELECT id FROM found_holders WHERE partition = ? AND sku = ? LIMIT ?"
-    return [name for [name] in await session.fetch(one, partition, plain(sku), limit)]
+async def holders(session: Session, partition: str, sku: str, location: str, limit: int) -> list[str]:
+    """Name reservations that had units of a SKU at a location when the index was filled. Empty: at any location."""
+    there, values = (" AND location = ?", [plain(location)]) if location else ("", [])
+    rows = await session.fetch(
+        f"SELECT id FROM found_holders WHERE partition = ? AND sku = ?{there} LIMIT ?",
+        partition, plain(sku), *values, limit,
+    )  # fmt: skip
+    return [name for [name] in rows]
 
 
 class ReservationFilter(NamedTuple):

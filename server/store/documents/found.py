@@ -53,9 +53,10 @@ class FoundReservation(NamedTuple):
 
 
 class FoundHolder(NamedTuple):
-    """A SKU, and a reservation that had units of it when the index was filled, under the name that it gave the SKU."""
+    """A SKU at a location, and a reservation that had units there when the index was filled; names as it has them."""
 
     sku: str
+    location: str
     id: str
 
 
@@ -303,10 +304,17 @@ async def _erased(session: Session, partition: str, rows: Sequence[FoundReservat
 
 
 async def put_holders(session: Session, partition: str, rows: Sequence[FoundHolder]) -> None:
-    """Write who had units of SKUs. It is written once: the history has whoever comes later."""
+    """Write who had units of SKUs. Only a filling does: of what comes later, the history has rows.
+
+    Those that are not known are left out: they came later, or were purged meanwhile, and nobody would take them out.
+    """
     await hold(session, partition)
-    values = [(partition, plain(each.sku), plain(each.id)) for each in rows]
-    await insert(session, "found_holders (partition, sku, id)", values, " ON CONFLICT DO NOTHING")
+    for some in parts(rows):
+        ids = list(dict.fromkeys(plain(each.id) for each in some))
+        one = f"SELECT id FROM found_reservations WHERE partition = ? AND id IN ({marks(ids)})"
+        known = {name for [name] in await session.fetch(one, partition, *ids)}
+        values = [(partition, *map(plain, each)) for each in some if plain(each.id) in known]
+        await insert(session, "found_holders (partition, sku, location, id)", values, " ON CONFLICT DO NOTHING")
 
 
 async def drop_reservations(session: Session, partition: str, ids: Sequence[str]) -> None:

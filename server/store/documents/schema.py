@@ -233,11 +233,11 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """,
     ),
     (
-        # Who had units before the history began, see found.py. An index that was filled without them is filled anew.
+        # Who had units when it was filled, see found.py. An index that was filled without them is filled anew.
         """
         CREATE TABLE found_holders (
-          partition {text} NOT NULL, sku {text} NOT NULL, id {text} NOT NULL,
-          PRIMARY KEY (partition, sku, id)
+          partition {text} NOT NULL, sku {text} NOT NULL, location {text} NOT NULL, id {text} NOT NULL,
+          PRIMARY KEY (partition, sku, location, id)
         )
         """,
         "CREATE INDEX found_holders_by_id ON found_holders (partition, id)",

@@ -61,7 +61,7 @@ _KEYS_MADE_ANEW: Final[Mapping[str, Sequence[str]]] = {
     "found_state": ("partition",),
     "found_moved": ("partition", "location"),
     "found_barcodes": ("partition", "sku", "barcode"),
-    "found_holders": ("partition", "sku", "id"),
+    "found_holders": ("partition", "sku", "location", "id"),
 }
 _ERASED_AT_ONCE: Final = 1_000
 _OTHERS: Final = tuple(table for table in TABLES if table != "history_partitions")

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from server.store.documents import finding_search as search
-from server.store.documents import found, found_state
+from server.store.documents import found, found_state, whole
 from server.store.documents.database import Database, Session
 from server.store.documents.documents import Documents
 from server.store.documents.finding_search import LOOKED_AT_MAX, Along, ReservationFilter, SkuFilter
-from server.store.documents.found import FoundListing, FoundPlace, FoundReservation
+from server.store.documents.found import FoundHolder, FoundListing, FoundPlace, FoundReservation
 from tests.support.order_documents import booking, order
 
 P = "shop"
@@ -277,3 +277,26 @@ async def test_what_came_again_while_the_store_was_asked_for_it_is_not_gone(docu
     known = await run(documents, found_state.skus_at, "main", "", 9)
     await run(documents, found.put_places, [], [("main", "A")], known=known)
     assert await all_of(documents, search.BY_SKU) == []
+
+
+async def test_given_holders_when_written_then_known_ones_are_found_by_sku_and_location_until_they_are_gone(
+    documents: Documents,
+) -> None:
+    names = [f"r{n}" for n in range(250)]
+    await run(documents, found.put_reservations, [FoundReservation(name, 1, "web", "", "") for name in names])
+    rows = [FoundHolder(f"S{n % 2}", f"l{n % 5}", name) for n, name in enumerate(names)]
+    unknown = FoundHolder("S0", "l0", "unknown")
+    for _ in range(2):  # a filling that begins anew writes it again
+        await run(documents, found.put_holders, [*rows, unknown])
+    await run(documents, found.put_holders, [])
+
+    assert set(await run(documents, search.holders, "S0", "", 1_000)) == set(names[::2])
+    assert set(await run(documents, search.holders, "S1", "l3", 1_000)) == set(names[3::10])
+    assert len(await run(documents, search.holders, "S0", "", 7)) == 7
+    assert await run(documents, search.holders, "S0", "l9", 1_000) == []
+
+    await run(documents, found.drop_reservations, names[:200])
+    assert set(await run(documents, search.holders, "S0", "", 1_000)) == set(names[200::2])
+    while await run(documents, whole.erase_some):
+        pass
+    assert await run(documents, search.holders, "S0", "", 1_000) == []

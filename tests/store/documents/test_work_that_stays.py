@@ -34,7 +34,7 @@ from server.store.documents import search as order_search
 from server.store.documents.database import Session
 from server.store.documents.documents import Documents
 from server.store.documents.finding_search import Along, ReservationFilter, SkuFilter
-from server.store.documents.found import FoundBarcode, FoundListing, FoundPlace, FoundReservation
+from server.store.documents.found import FoundBarcode, FoundHolder, FoundListing, FoundPlace, FoundReservation
 from server.store.documents.sqlite import SqliteDatabase
 from tests.store.documents.conftest import customer_key
 
@@ -111,6 +111,7 @@ async def fill(documents: Documents, count: int) -> None:
         await found.put_reservations(
             session, P, [FoundReservation(f"r{n}", n, "web", f"o{n}", "everybody") for n in range(count)]
         )
+        await found.put_holders(session, P, [FoundHolder(sku(n % 20), f"l{n % 5}", f"r{n}") for n in range(count)])
         await history.add(session, P, changes(count))
         for n in range(count):
             await session.execute("INSERT INTO erased VALUES (?, 'other', ?, 1, 'a')", P, f"o{n}")
@@ -214,6 +215,8 @@ def finding() -> dict[str, Work]:
         "keys, on": lambda session: search.listings_with_key(session, P, "shop", "k", ("k3", "k-3"), limit=50),
         "barcodes": lambda session: search.barcodes_of(session, P, [sku(7), "no"], "", 50),
         "barcodes, on": lambda session: search.barcodes_of(session, P, [sku(7), sku(8)], "869", 50),
+        "holders": lambda session: search.holders(session, P, sku(7), "", 50),
+        "holders at one place": lambda session: search.holders(session, P, sku(7), "l2", 50),
         "where": lambda session: found_state.skus_at(session, P, "l0", "", 50),
         "places": lambda session: found_state.places_after(session, P, ("", ""), 50),
         "some of these": lambda session: search.matching(session, P, SkuFilter(("l0",), "shop", "out", "TS-"), some),
@@ -250,6 +253,7 @@ def writing() -> dict[str, Work]:
         "reservations": lambda session: found.put_reservations(session, P, [
             FoundReservation(f"r{n}", n, "web", f"o{n}", "everybody") for n in some
         ]),
+        "holders": lambda session: found.put_holders(session, P, [FoundHolder(sku(n), "l9", f"r{n}") for n in some]),
         "reservations that are gone": lambda session: found.drop_reservations(session, P, [f"r{n}" for n in some]),
         "rows of the history": lambda session: history.add(session, P, changes(100)),
         "an order that is erased": lambda session: history.forget_order(session, P, "web", "o7"),
