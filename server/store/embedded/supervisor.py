@@ -22,6 +22,8 @@ from server.store.errors import StoreError, StoreStartError
 
 _LOOK_S: Final = 0.005
 """A store is ready in about 50 ms; looking costs it one INFO."""
+_ENDING_S: Final = 0.25
+"""A store that was told to stop does so at its next tick. There are ten a second, and it answers until then."""
 _LOG_WAITING_S: Final = 5.0
 _BACKOFF_S_MIN: Final = 0.1
 _BACKOFF_S_MAX: Final = 5.0
@@ -157,7 +159,13 @@ class EmbeddedStore:
             return None
         try:
             await configure(self.directory.socket, config.enforced(self._durability))
+            is_ending = await self._is_ending(process)
         except (RedisConnectionError, OSError):
+            is_ending = True
+        except BaseException:
+            process.close()
+            raise
+        if is_ending:
             process.close()
             return None
         _log.info(
@@ -167,6 +175,14 @@ class EmbeddedStore:
             **await asyncio.to_thread(_program, found),
         )
         return process
+
+    async def _is_ending(self, process: StoreProcess) -> bool:
+        """Whether a store that answered was told to stop: by a Holdfast that was killed while it waited for that."""
+        try:
+            await asyncio.wait_for(process.ended(), _ENDING_S)
+        except TimeoutError:
+            return (await look(self.directory.socket)).presence is not Presence.READY
+        return True
 
     async def _launch(self, hold: FileLock) -> StoreProcess:
         """Start a store and wait until it is ready; none is left behind when that fails or is cancelled."""

@@ -291,6 +291,20 @@ async def test_given_kill_9_of_holdfast_when_started_again_then_the_same_store_i
     assert gone(pid)
 
 
+async def test_given_kill_9_of_holdfast_while_it_stops_when_started_again_then_the_store_that_ends_is_not_adopted(
+    directory: Path,
+) -> None:
+    for _ in range(5):  # it ends at any moment of the next tenth of a second
+        with holder(directory) as (parent, pid):
+            parent.kill()
+            parent.wait()
+            os.kill(pid, signal.SIGTERM)
+        async with started(directory) as store:
+            assert store.pid != pid
+            await asyncio.sleep(0.3)
+            assert (store.running, store.restarts, store.last_failure) == (True, 0, "")
+
+
 async def test_given_an_adopted_store_when_killed_then_it_is_brought_back(directory: Path) -> None:
     with holder(directory) as (parent, pid):
         parent.kill()
