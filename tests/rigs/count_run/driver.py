@@ -208,7 +208,7 @@ async def _count(stage: Stage, traffic: Traffic, folder: Path) -> tuple[str, flo
         began_s = time.monotonic()
         output = await stage.holdfast(
             "count", folder / "store.csv", "--location", LOCATION, "--baseline", baseline,
-            "--differences", folder / "differences.csv",
+            "--differences", folder / "differences.csv", "--yes",  # it asks where many fall to zero
         )  # fmt: skip
         count_s = time.monotonic() - began_s
         await asyncio.sleep(TAIL_S)
