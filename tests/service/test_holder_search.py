@@ -1,6 +1,7 @@
 """Who has units of a SKU: the database names them, so that not all live reservations are gone through."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -148,21 +149,6 @@ async def test_given_a_sku_that_is_short_at_many_places_when_asked_then_each_pla
     assert set((await search([("A", "")]))["A", ""]) == {f"o{place}" for place in places}
 
 
-async def test_given_a_renamed_sku_and_no_history_when_asked_then_the_index_names_holders_by_its_old_name(
-    finder: Caller,
-) -> None:
-    parts = finder.partition
-    await ops.stocked(finder.ledger, A=9)
-    await ops.changed(finder.ledger, ops.order("old", ("A", 2)))
-    await AliasStore(parts.client, parts.keyspace, parts.limits).rename_sku("A", "NEW", "k", ())
-    await ops.changed(finder.ledger, ops.order("new", ("NEW", 1)))
-    await fill(finder)
-    before = await scans(parts.client)
-
-    assert names_in(await stock_of(finder, "NEW")) == {("old", 0, 2), ("new", 0, 1)}
-    assert await scans(parts.client) == before
-
-
 async def test_given_nothing_reserved_when_asked_then_nobody_is_looked_for(finder: Caller) -> None:
     await sold(finder)
     await ops.moved(finder.ledger, ops.count("C", 4))
@@ -201,13 +187,16 @@ async def test_given_units_that_moved_meanwhile_when_asked_then_they_stand_for_n
     assert found is None
 
 
-async def test_given_a_renamed_sku_when_asked_then_holders_by_its_old_name_come_too(finder: Caller) -> None:
+@pytest.mark.parametrize("name_holders", [follow, fill], ids=["history", "index"])
+async def test_given_a_renamed_sku_when_asked_then_holders_by_its_old_name_come_too(
+    finder: Caller, name_holders: Callable[[Caller], Awaitable[None]]
+) -> None:
     parts = finder.partition
     await ops.stocked(finder.ledger, A=9)
     await ops.changed(finder.ledger, ops.order("old", ("A", 2)))
     await AliasStore(parts.client, parts.keyspace, parts.limits).rename_sku("A", "NEW", "k", ())
     await ops.changed(finder.ledger, ops.order("new", ("NEW", 1)))
-    await follow(finder)
+    await name_holders(finder)
     before = await scans(parts.client)
 
     assert names_in(await stock_of(finder, "NEW")) == {("old", 0, 2), ("new", 0, 1)}
